@@ -1,0 +1,48 @@
+# Two commands do everything: `make run` and `make test`. The others are for who changes the code.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed (set PYTHON=)" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP) ## create .venv and install the locked dependencies
+
+run: setup ## start gateway, sidecar, worker, sandbox and PostgreSQL with three demo tenants
+	@exec $(BIN)/gateway run $(ARGS)
+
+test: setup ## run all tests
+	$(BIN)/pytest $(ARGS)
+
+format: setup ## rewrite the sources in the house format
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format --quiet .
+
+check: setup ## format check, lint, types, tests
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(MAKE) --no-print-directory test
+
+lock: ## resolve the dependencies anew into both lock files
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command 'make lock' --extra dev -o requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command 'make lock' -c requirements-dev.lock -o requirements.lock pyproject.toml
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) .run .pytest_cache .mypy_cache .ruff_cache pages/static/graphiql
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup run test format check lock clean

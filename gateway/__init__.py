@@ -1,0 +1,1 @@
+"""The process: settings, runtime, ASGI apps, workers and the command line."""

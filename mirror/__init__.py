@@ -1,0 +1,1 @@
+"""Our copy of Stripe's objects, and the one door into it."""

@@ -1,0 +1,1 @@
+"""Logs and metrics, declared here and configured from the top."""

@@ -1,0 +1,1 @@
+"""GraphQL types, inputs, errors and pagination: the nouns of the API."""

@@ -1,0 +1,1 @@
+"""Database clients, caches, revisions and the feed; knows no tenant's business."""

@@ -1,0 +1,1 @@
+"""The tests mirror the tree; journeys, contract and properties stand beside it."""

@@ -1,0 +1,1 @@
+"""Stripe's events, from the socket to the mirror."""
