@@ -21,9 +21,7 @@ class Connection(Protocol):
         self, query: str, values: list[Any] | None = None
     ) -> tuple[int, Sequence[dict[str, Any]]]: ...
 
-    async def execute_query_dict(
-        self, query: str, values: list[Any] | None = None
-    ) -> list[dict[str, Any]]: ...
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]: ...
 
 
 class InvalidDatabaseUrlError(ValueError):
@@ -82,9 +80,7 @@ class PoolLimits:
     statement_timeout: float = 15.0
 
 
-def connection_config(
-    url: DatabaseUrl, *, engine: str, pool: int, statement_timeout: float
-) -> dict[str, Any]:
+def connection_config(url: DatabaseUrl, *, engine: str, pool: int, statement_timeout: float) -> dict[str, Any]:
     """Tortoise's description of one pool of connections."""
     return {
         "engine": engine,
@@ -113,9 +109,7 @@ async def open_database(
     await Tortoise.init(
         config={
             "connections": {
-                APP: connection_config(
-                    app, engine="storage.tenant_client", pool=limits.app, statement_timeout=timeout
-                ),
+                APP: connection_config(app, engine="storage.tenant_client", pool=limits.app, statement_timeout=timeout),
                 SYSTEM: connection_config(
                     system,
                     engine="tortoise.backends.asyncpg",
