@@ -1,0 +1,117 @@
+"""How processes learn of commits: NOTIFY after commit, a dedicated listening connection, and a book of revisions."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+import orjson
+
+from storage import revisions
+from storage.database import Connection, Database
+
+REVISIONS = "revisions"
+INBOX = "inbox"
+_MAX_PAYLOAD = 7_500  # PostgreSQL refuses 8,000 bytes
+_RECONNECT = 1.0
+
+
+async def announce(connection: Connection, scopes: Iterable[tuple[int, str]], revision: int) -> None:
+    """Tell every process that these scopes have this number now. Call it after the commit, outside the transaction."""
+    batch: list[tuple[int, str]] = []
+    for scope in sorted(scopes):
+        if len(orjson.dumps([revision, [*batch, scope]])) > _MAX_PAYLOAD:
+            await _notify(connection, orjson.dumps([revision, batch]).decode())
+            batch = []
+        batch.append(scope)
+    if batch:
+        await _notify(connection, orjson.dumps([revision, batch]).decode())
+
+
+async def _notify(connection: Connection, payload: str) -> None:
+    await connection.execute_query_dict("select pg_notify($1, $2)", [REVISIONS, payload])
+
+
+class RevisionBook:
+    """The revisions that this process has heard of: bounded, and only ever raised."""
+
+    def __init__(self, database: Database, *, max_entries: int = 50_000) -> None:
+        self._database = database
+        self._known: OrderedDict[tuple[int, str], int] = OrderedDict()
+        self._max_entries = max_entries
+        self.listening = False
+
+    async def numbers(self, tenant_id: int, scopes: Collection[str]) -> dict[str, int]:
+        """The scopes' numbers for the bound tenant; while nothing is heard they are read from the database."""
+        if self.listening and all((tenant_id, scope) in self._known for scope in scopes):
+            return {scope: self._known[tenant_id, scope] for scope in scopes}
+        found = await revisions.current(self._database.app, tenant_id, scopes)
+        for scope, number in found.items():
+            self.raise_to((tenant_id, scope), number)
+        return {scope: self._known.get((tenant_id, scope), number) for scope, number in found.items()}
+
+    def raise_to(self, scope: tuple[int, str], number: int) -> None:
+        """Remember a number, unless a newer one is known."""
+        if number >= self._known.get(scope, -1):
+            self._known[scope] = number
+            self._known.move_to_end(scope)
+        while len(self._known) > self._max_entries:
+            self._known.popitem(last=False)
+
+    def forget(self) -> None:
+        """After a gap in hearing everything may have changed."""
+        self._known.clear()
+
+    def hear(self, payload: str) -> None:
+        """Take in one announcement; only scopes that this process holds matter to it."""
+        number, scopes = orjson.loads(payload)
+        for tenant_id, scope in scopes:
+            if (tenant_id, scope) in self._known:
+                self.raise_to((tenant_id, scope), number)
+
+
+class Listener:
+    """One connection that only listens, reopened when it is lost."""
+
+    def __init__(
+        self, database: Database, *, book: RevisionBook | None = None, wake: asyncio.Event | None = None
+    ) -> None:
+        self._database = database
+        self._book = book
+        self._wake = wake
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        while True:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._listen_once()
+            if self._book:
+                self._book.listening = False
+                self._book.forget()
+            await asyncio.sleep(_RECONNECT)
+
+    async def _listen_once(self) -> None:
+        lost = asyncio.Event()
+        connection = await asyncpg.connect(**self._database.system_url.credentials(), timeout=5.0)
+        try:
+            connection.add_termination_listener(lambda _: lost.set())
+            if self._book:
+                await connection.add_listener(REVISIONS, self._on_revisions)
+                self._book.forget()
+                self._book.listening = True
+            if self._wake:
+                await connection.add_listener(INBOX, self._on_wake)
+                self._wake.set()
+            await lost.wait()
+        finally:
+            connection.terminate()
+
+    def _on_revisions(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        if self._book:
+            self._book.hear(str(payload))
+
+    def _on_wake(self, *_: Any) -> None:
+        if self._wake:
+            self._wake.set()

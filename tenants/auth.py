@@ -1,0 +1,113 @@
+"""From a bearer token to a verified caller: the tenant comes from the token alone."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from storage import revisions
+from storage.binding import bind_tenant
+from storage.cache import LookupCache
+from storage.database import Database
+from storage.feed import RevisionBook
+from tenants import tokens
+from tenants.context import ROLE_SCOPES, Caller, Role, TenantInfo, scopes
+from tenants.models import Tenant
+from tenants.sessions import ExpiredSessionError, InvalidSessionError, SessionKeys
+
+
+class Refusal(StrEnum):
+    """Why a caller is not let in; the codes of the API."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    TOKEN_MALFORMED = "TOKEN_MALFORMED"  # noqa: S105 (a code, not a secret)
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105
+    TENANT_REQUIRED = "TENANT_REQUIRED"
+
+
+_MESSAGES = {
+    Refusal.UNAUTHENTICATED: "The token is unknown or was revoked.",
+    Refusal.TOKEN_MALFORMED: "The token is mistyped: its checksum or form is wrong.",
+    Refusal.TOKEN_EXPIRED: "The token has expired.",
+    Refusal.TENANT_REQUIRED: "A platform key names the tenant to act for in the Billing-Tenant header.",
+}
+
+
+class AuthenticationError(Exception):
+    """The caller is not known."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(_MESSAGES[refusal])
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """Verifies tokens. What is kept of a tenant is kept under its settings revision."""
+
+    database: Database
+    book: RevisionBook
+    cache: LookupCache
+    sessions: SessionKeys
+
+    async def authenticate(self, bearer: str, *, acting_for: str | None = None) -> Caller:
+        """The caller behind a token; `acting_for` is the tenant's slug and counts for platform keys only."""
+        if tokens.looks_like_key(bearer):
+            return await self._by_key(bearer, acting_for)
+        return await self._by_session(bearer)
+
+    async def _by_key(self, text: str, acting_for: str | None) -> Caller:
+        try:
+            key = tokens.parse(text)
+        except tokens.MalformedTokenError as error:
+            raise AuthenticationError(Refusal.TOKEN_MALFORMED) from error
+        row = await self._token_row(key.public_id)
+        if row is None or not key.matches(row["secret_hash"]) or row["revoked_at"] or row["livemode"] != key.livemode:
+            raise AuthenticationError(Refusal.UNAUTHENTICATED)
+        if row["expires_at"] and row["expires_at"] <= datetime.now(UTC):
+            raise AuthenticationError(Refusal.TOKEN_EXPIRED)
+        role = Role(row["role"])
+        if role is Role.PLATFORM:
+            if acting_for is None:
+                raise AuthenticationError(Refusal.TENANT_REQUIRED)
+            tenant = await self._tenant_by_slug(acting_for)
+        else:
+            tenant = await self._tenant(row["tenant_id"])
+        if tenant.livemode != key.livemode:
+            raise AuthenticationError(Refusal.UNAUTHENTICATED)
+        return Caller(tenant, role, scopes(row["scopes"]) & ROLE_SCOPES[role], token=key.public_id)
+
+    async def _by_session(self, text: str) -> Caller:
+        try:
+            session = self.sessions.verify(text, now=datetime.now(UTC))
+        except ExpiredSessionError as error:
+            raise AuthenticationError(Refusal.TOKEN_EXPIRED) from error
+        except InvalidSessionError as error:
+            raise AuthenticationError(Refusal.UNAUTHENTICATED) from error
+        tenant = await self._tenant_by_slug(session.tenant)
+        if tenant.livemode != session.livemode:
+            raise AuthenticationError(Refusal.UNAUTHENTICATED)
+        return Caller(tenant, Role.CUSTOMER, ROLE_SCOPES[Role.CUSTOMER], token="session", customer=session.customer)  # noqa: S106
+
+    async def _token_row(self, public_id: str) -> dict[str, Any] | None:
+        rows = await self.database.app.execute_query_dict("select * from token_by_id($1)", [public_id])
+        return rows[0] if rows else None
+
+    async def _tenant(self, tenant_id: int) -> TenantInfo:
+        with bind_tenant(tenant_id):
+            number = (await self.book.numbers(tenant_id, [revisions.SETTINGS]))[revisions.SETTINGS]
+
+            async def load() -> TenantInfo:
+                return (await Tenant.get(id=tenant_id)).info()
+
+            return await self.cache.get("tenant", number, str(tenant_id), load)
+
+    async def _tenant_by_slug(self, slug: str) -> TenantInfo:
+        async def load() -> int:
+            rows = await self.database.app.execute_query_dict("select id from tenant_by_slug($1)", [slug])
+            if not rows:
+                raise AuthenticationError(Refusal.UNAUTHENTICATED)
+            return int(rows[0]["id"])
+
+        # a slug never moves to another tenant, so what it names needs no revision
+        return await self._tenant(await self.cache.get("slug", 0, slug, load))
