@@ -1,5 +1,6 @@
 // The bar above GraphiQL: the token, what became of the schema, and the example queries.
 import { DropdownMenu, pick, useGraphiQL, useGraphiQLActions } from '@graphiql/react'
+import { Kind, parse } from 'graphql'
 import { useState } from 'react'
 
 export function TopBar({ token, onToken, examples }) {
@@ -78,12 +79,16 @@ function errorMessage(formatted) {
 }
 
 function Examples({ examples }) {
-  const { addTab } = useGraphiQLActions()
+  const { addTab, setOperationFacts } = useGraphiQLActions()
   const { queryEditor, variableEditor } = useGraphiQL(pick('queryEditor', 'variableEditor'))
   const open = ({ query, variables }) => {
     addTab()
     queryEditor.setValue(query)
     variableEditor.setValue(variables)
+    // GraphiQL looks at the new text a moment later; run at once, it would be sent under the old operation's name.
+    const documentAST = parse(query)
+    const operations = documentAST.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION)
+    setOperationFacts({ documentAST, operations, operationName: operations[0]?.name?.value })
   }
   return (
     <DropdownMenu>

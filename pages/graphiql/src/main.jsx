@@ -14,7 +14,8 @@ import { TopBar } from './TopBar.jsx'
 
 const PLUGINS = [DOC_EXPLORER_PLUGIN, HISTORY_PLUGIN]
 const { endpoint, examples } = JSON.parse(document.getElementById('graphiql-config').textContent)
-const firstTab = examples.slice(0, 1).map(({ query, variables }) => ({ query, variables }))
+// The first example greets who comes for the first time; later, GraphiQL brings back the tabs as they were left.
+const greeting = localStorage.getItem('graphiql:tabState') === null ? examples[0] : undefined
 
 function App() {
   // A new object for each press of "Use token", so that the same token, too, loads the schema again.
@@ -31,7 +32,8 @@ function App() {
       schema={access.token ? undefined : null}
       plugins={PLUGINS}
       referencePlugin={DOC_EXPLORER_PLUGIN}
-      defaultTabs={firstTab.length > 0 ? firstTab : undefined}
+      initialQuery={greeting?.query}
+      initialVariables={greeting?.variables}
       inputValueDeprecation
       schemaDescription
     >
