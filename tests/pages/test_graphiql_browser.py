@@ -1,6 +1,7 @@
 """GraphiQL in a real browser, against an endpoint that refuses everything without its token."""
 
 import json
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -26,7 +27,8 @@ ANSWER = ".graphiql-response .view-lines"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(
-        not (ASSETS / "manifest.json").exists(), reason="GraphiQL is not built: run `make setup`"
+        not (ASSETS / "manifest.json").exists() and os.environ.get("CI") != "true",
+        reason="GraphiQL is not built: run `make setup`",
     ),
 ]
 expect.set_options(timeout=STEP_MILLISECONDS)
