@@ -19,9 +19,7 @@ MAX_EXAMPLES = 50
 
 _HASHED_NAME = re.compile(r"-[0-9A-Z]{8}\.(js|css)$")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,128}")
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-)
+_TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,7 @@ def _run(doing: str, tool: Tool, arguments: Sequence[str], project: Path, second
             errors="replace",
         )
     except subprocess.TimeoutExpired:
-        raise BuildError(
-            f"{doing} took more than {seconds} seconds: is the npm registry reachable?"
-        ) from None
+        raise BuildError(f"{doing} took more than {seconds} seconds: is the npm registry reachable?") from None
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-SHOWN_ERROR_LINES:])
         raise BuildError(f"{doing} failed (exit code {done.returncode}):\n{tail}")

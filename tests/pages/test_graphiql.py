@@ -55,9 +55,7 @@ def test_the_page_names_the_built_files_and_hands_over_endpoint_and_examples(ass
 
 def test_an_example_cannot_break_out_of_the_configuration(assets: Path) -> None:
     hostile = "</script><script>alert(1)</script>"
-    html = graphiql.render(
-        endpoint="/graphql", nonce=NONCE, examples=[Example(hostile, hostile)], assets=assets
-    )
+    html = graphiql.render(endpoint="/graphql", nonce=NONCE, examples=[Example(hostile, hostile)], assets=assets)
     assert "alert(1)</script>" not in html
     assert config_of(html)["examples"] == [{"name": hostile, "query": hostile, "variables": ""}]
 
@@ -69,9 +67,7 @@ def test_every_inline_element_carries_the_nonce(assets: Path) -> None:
     assert all(f'nonce="{NONCE}"' in element for element in elements)
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["https://elsewhere.example/graphql", "//elsewhere.example", "/\\elsewhere", ""]
-)
+@pytest.mark.parametrize("endpoint", ["https://elsewhere.example/graphql", "//elsewhere.example", "/\\elsewhere", ""])
 def test_an_endpoint_on_another_origin_is_refused(endpoint: str, assets: Path) -> None:
     with pytest.raises(ValueError, match="a path on this origin"):
         graphiql.render(endpoint=endpoint, nonce=NONCE, examples=[], assets=assets)
@@ -111,9 +107,7 @@ def test_a_nonce_that_could_change_the_policy_is_refused(nonce: str, assets: Pat
 async def test_each_answer_has_a_nonce_of_its_own_in_page_and_policy(assets: Path) -> None:
     async with client(assets) as browser:
         answers = [await browser.get("/graphiql") for _ in range(2)]
-    nonces = [
-        re.findall(r"'nonce-([^']+)'", answer.headers["content-security-policy"])[0] for answer in answers
-    ]
+    nonces = [re.findall(r"'nonce-([^']+)'", answer.headers["content-security-policy"])[0] for answer in answers]
     assert nonces[0] != nonces[1]
     for answer, nonce in zip(answers, nonces, strict=True):
         assert answer.status_code == 200
@@ -140,8 +134,6 @@ async def test_hashed_files_are_cached_for_ever_and_others_are_not(assets: Path)
 
 
 @pytest.mark.parametrize("folder", [".", "absent"])
-async def test_a_missing_file_is_not_found_whether_or_not_anything_is_built(
-    folder: str, assets: Path
-) -> None:
+async def test_a_missing_file_is_not_found_whether_or_not_anything_is_built(folder: str, assets: Path) -> None:
     async with client(assets / folder) as browser:
         assert (await browser.get("/assets/graphiql/other-CCCC4444.js")).status_code == 404

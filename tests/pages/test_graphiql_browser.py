@@ -64,9 +64,7 @@ async def api() -> AsyncIterator[Api]:
         seen.answered.append((body["operationName"], status))
         if status == 401:
             return JSONResponse({"errors": [{"message": "This token is not known."}]}, status)
-        result = await schema.execute(
-            body["query"], body.get("variables"), operation_name=body["operationName"]
-        )
+        result = await schema.execute(body["query"], body.get("variables"), operation_name=body["operationName"])
         return JSONResponse({"data": result.data})
 
     async def page(_: Request) -> Response:
@@ -87,9 +85,7 @@ async def use_token(page: Page, token: str) -> None:
     await page.get_by_role("button", name="Use token").click()
 
 
-async def test_a_query_runs_with_the_token_and_everything_stays_on_this_machine(
-    api: Api, chromium_page: Visit
-) -> None:
+async def test_a_query_runs_with_the_token_and_everything_stays_on_this_machine(api: Api, chromium_page: Visit) -> None:
     page = chromium_page.page
     await page.goto(api.url)
     await expect(page.locator(".graphiql-query-editor .view-lines")).to_contain_text("greeting")
@@ -106,9 +102,7 @@ async def test_a_query_runs_with_the_token_and_everything_stays_on_this_machine(
     assert chromium_page.errors == []
 
 
-async def test_the_keyboard_alone_gives_the_token_and_opens_and_runs_an_example(
-    api: Api, chromium_page: Visit
-) -> None:
+async def test_the_keyboard_alone_gives_the_token_and_opens_and_runs_an_example(api: Api, chromium_page: Visit) -> None:
     page = chromium_page.page
     await page.goto(api.url)
     await expect(page.locator(".graphiql-query-editor .view-lines")).to_contain_text("greeting")
@@ -130,9 +124,7 @@ async def test_the_keyboard_alone_gives_the_token_and_opens_and_runs_an_example(
     assert chromium_page.policy_violations() == []
 
 
-async def test_the_editor_checks_a_query_against_the_schema_in_a_worker(
-    api: Api, chromium_page: Visit
-) -> None:
+async def test_the_editor_checks_a_query_against_the_schema_in_a_worker(api: Api, chromium_page: Visit) -> None:
     page = chromium_page.page
     await page.goto(api.url)
     await use_token(page, TOKEN)
@@ -147,9 +139,7 @@ async def test_the_editor_checks_a_query_against_the_schema_in_a_worker(
     assert chromium_page.errors == []
 
 
-async def test_a_refused_token_is_reported_once_and_a_good_one_mends_it(
-    api: Api, chromium_page: Visit
-) -> None:
+async def test_a_refused_token_is_reported_once_and_a_good_one_mends_it(api: Api, chromium_page: Visit) -> None:
     page = chromium_page.page
     await page.goto(api.url)
     await use_token(page, "wrong")
@@ -163,9 +153,7 @@ async def test_a_refused_token_is_reported_once_and_a_good_one_mends_it(
     assert api.answered == [("IntrospectionQuery", status) for status in (401, 200, 200)]
 
 
-async def test_the_token_lives_in_session_storage_only_and_can_be_forgotten(
-    api: Api, chromium_page: Visit
-) -> None:
+async def test_the_token_lives_in_session_storage_only_and_can_be_forgotten(api: Api, chromium_page: Visit) -> None:
     page = chromium_page.page
     await page.goto(api.url)
     await use_token(page, TOKEN)
