@@ -66,8 +66,8 @@ async def store(connection: Connection, payload: bytes) -> bool:
     rows = await connection.execute_query_dict(
         "with stored as (insert into inbox (account, event_id, type, livemode, created, payload)"
         " values ($1, $2, $3, $4, $5, $6) on conflict (account, event_id) do nothing returning id)"
-        f" select id, pg_notify('{INBOX}', '') from stored",  # noqa: S608 (our own channel)
-        row,
+        " select id, pg_notify($7, '') from stored",
+        [*row, INBOX],
     )
     return bool(rows)
 

@@ -1,4 +1,4 @@
-"""Works events off the inbox: each becomes a snapshot at the one door, read again from Stripe where order is in doubt."""
+"""Works events off the inbox: each goes through the one door, read again from Stripe where its order is in doubt."""
 
 import asyncio
 from collections.abc import Mapping
@@ -85,7 +85,7 @@ class Worker:
         try:
             return await self._handle(event, tenant_id)
         except (BillingError, UnsettledOrderError, LookupError, TypeError, ValueError, BaseORMException) as error:
-            log.warning("event.postponed", event=event.event_id, type=event.type, error=type(error).__name__)
+            log.warning("event.postponed", event_id=event.event_id, type=event.type, error=type(error).__name__)
             await inbox.postpone(self.database.system, event, type(error).__name__)
             return None
 
