@@ -39,8 +39,6 @@ COLUMNS: Mapping[str, str] = {
 # The column that says whose a row is; what has none is the same for every customer of the tenant.
 _OWNED = ("subscriptions", "invoices", "payments", "payment_methods", "checkout_sessions")
 _OWNER: Mapping[str, str] = {"customers": "stripe_id"} | dict.fromkeys(_OWNED, "customer_id")
-    ("subscriptions", "invoices", "payments", "payment_methods", "checkout_sessions"), "customer_id"
-)
 
 
 @dataclass(frozen=True, slots=True)
