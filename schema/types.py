@@ -1,6 +1,7 @@
 """Every object type that refers to another one: the nouns of the API, built from rows of the mirror."""
 
 from datetime import datetime
+from typing import Any
 
 import strawberry
 from strawberry import ID, Private
@@ -214,7 +215,15 @@ class Subscription(Node):
 
 
 def subscription(row: Row) -> Subscription:
-    plain = ("stripe_id", "cancel_at_period_end", "cancel_at", "canceled_at", "ended_at", "trial_end", "created")
+    plain: tuple[str, ...] = (
+        "stripe_id",
+        "cancel_at_period_end",
+        "cancel_at",
+        "canceled_at",
+        "ended_at",
+        "trial_end",
+        "created",
+    )
     plain += ("current_period_start", "current_period_end", "customer_id", "latest_invoice_id")
     return Subscription(
         id=ids.encode("Subscription", row["stripe_id"]),
@@ -311,15 +320,24 @@ class Invoice(Node):
 
 def invoice(row: Row) -> Invoice:
     amounts = ("subtotal", "total", "amount_due", "amount_paid", "amount_remaining")
-    plain = ("stripe_id", "number", "attempt_count", "billing_reason", "period_start", "period_end", "due_date")
+    plain: tuple[str, ...] = (
+        "stripe_id",
+        "number",
+        "attempt_count",
+        "billing_reason",
+        "period_start",
+        "period_end",
+        "due_date",
+    )
     plain += ("next_payment_attempt", "hosted_invoice_url", "invoice_pdf", "created", "customer_id", "subscription_id")
+    columns: dict[str, Any] = {name: row[name] for name in plain}
+    columns |= {name: money(row[name], row["currency"]) for name in amounts}
     return Invoice(
         id=ids.encode("Invoice", row["stripe_id"]),
         status=known(InvoiceStatus, row["status"]),
         status_raw=row["status"],
         freshness=freshness(row),
-        **{name: money(row[name], row["currency"]) for name in amounts},
-        **{name: row[name] for name in plain},
+        **columns,
     )
 
 

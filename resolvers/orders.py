@@ -1,0 +1,32 @@
+"""From a mutation's input to an order: the key, and what must be the same again under it."""
+
+from typing import Any
+from uuid import uuid4
+
+import strawberry
+
+from billing.errors import BillingError, Code
+from billing.operations import Order, Outcome
+from mirror import queries
+from mirror.queries import Row
+from schema.context import Info
+
+_LONGEST_KEY = 200
+
+
+def order(info: Info, action: str, input_: Any) -> Order:
+    """The order for an input with an `idempotency_key`; without one, each request is a new order."""
+    fields: dict[str, Any] = strawberry.asdict(input_)
+    key = fields.pop("idempotency_key")
+    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
+        raise BillingError(
+            Code.INVALID_INPUT, f"An idempotencyKey has 1 to {_LONGEST_KEY} characters.", field="idempotencyKey"
+        )
+    return Order(info.context.caller, action, key or f"auto-{uuid4()}", fields, info.context.request_id)
+
+
+async def changed(info: Info, table: str, outcome: Outcome) -> Row:
+    """The row that an operation left, read anew: loaders may still hold the old one."""
+    info.context.revision = outcome.revision
+    found = await queries.by_ids(info.context.read, table, info.context.view, [outcome.object_id])
+    return found[outcome.object_id]

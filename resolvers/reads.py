@@ -1,0 +1,206 @@
+"""Every read of the API: from the mirror alone, narrowed to what the caller may see."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from strawberry import ID
+
+from mirror import queries
+from mirror.queries import Filters, Page, Row, Window
+from schema import ids
+from schema.context import Info
+from schema.inputs import CustomerFilter, InvoiceFilter, PlanFilter, SubscriptionFilter
+from schema.pagination import After, Before, Connection, First, Last, connection, window
+from schema.types import (
+    Customer,
+    Invoice,
+    Node,
+    Plan,
+    Subscription,
+    checkout_session,
+    customer,
+    invoice,
+    load_customer,
+    load_plan,
+    payment,
+    payment_method,
+    plan,
+    subscription,
+)
+from schema.viewer import Tenant, Viewer
+from tenants.context import Role
+
+_NODES_AT_ONCE = 100
+_TABLES = {
+    "Subscription": ("subscriptions", subscription),
+    "Invoice": ("invoices", invoice),
+    "Payment": ("payments", payment),
+    "PaymentMethod": ("payment_methods", payment_method),
+    "CheckoutSession": ("checkout_sessions", checkout_session),
+}
+
+
+async def viewer(info: Info) -> Viewer:
+    caller = info.context.caller
+    tenant = caller.tenant
+    names = ("slug", "name", "industry", "status", "default_currency", "livemode")
+    return Viewer(
+        role=caller.role,
+        scopes=sorted(caller.scopes),
+        tenant=Tenant(**{name: getattr(tenant, name) for name in names}),
+        customer=await load_customer(info, caller.customer),
+    )
+
+
+async def node(info: Info, id: ID) -> Node | None:  # noqa: A002 (Relay's word)
+    return await _node(info, id)
+
+
+async def nodes(info: Info, ids: list[ID]) -> list[Node | None]:
+    if len(ids) > _NODES_AT_ONCE:
+        raise ValueError(f"`ids` takes {_NODES_AT_ONCE} at the most.")
+    return [await _node(info, id_) for id_ in ids]
+
+
+async def _node(info: Info, text: str) -> Node | None:
+    try:
+        found = ids.decode(text)
+    except ids.MalformedIdError:
+        return None
+    if found.type == "Plan":
+        return await load_plan(info, found.stripe_id)
+    if found.type == "Customer":
+        return await load_customer(info, found.stripe_id)
+    if found.type not in _TABLES:
+        return None
+    table, build = _TABLES[found.type]
+    row = await info.context.one(table, found.stripe_id)
+    return build(row) if row else None
+
+
+async def plans(
+    info: Info,
+    filter: PlanFilter | None = None,  # noqa: A002 (the API's word)
+    first: First = None,
+    last: Last = None,
+    after: After = None,
+    before: Before = None,
+) -> Connection[Plan]:
+    context = info.context
+    asked = window(first, last, after, before)
+    equal: dict[str, Any] = {"type": "recurring"}
+    if filter:
+        given = {"active": filter.active, "currency": filter.currency}
+        equal |= {name: value for name, value in given.items() if value is not None}
+        equal |= {"interval": filter.interval.value} if filter.interval else {}
+    if context.caller.role is Role.CUSTOMER:
+        equal["active"] = True
+    filters = Filters(equal)
+
+    async def load() -> Page:
+        return await _with_products(info, asked, filters)
+
+    space = f"plans:{context.caller.tenant.id}:{context.caller.livemode}"
+    found = await context.cache.get(space, await context.catalog_revision(), repr((asked, sorted(equal.items()))), load)
+
+    async def counter() -> int:
+        return await queries.count(context.read, "prices", context.view, filters)
+
+    return connection(found, asked, plan, counter)
+
+
+async def _with_products(info: Info, asked: Window, filters: Filters) -> Page:
+    context = info.context
+    page = await queries.page(context.read, "prices", context.view, asked, filters)
+    wanted = sorted({row["product_id"] for row in page.rows})
+    products = await queries.by_ids(context.read, "products", context.view, wanted)
+    rows: list[Row] = []
+    for row in page.rows:
+        product = products.get(row["product_id"], {})
+        rows.append(
+            {**row, "product_name": product.get("name"), "product_description": product.get("description")},
+        )
+    return Page(tuple(rows), page.more)
+
+
+async def _list(info: Info, table: str, asked: Window, equal: dict[str, Any], build: Any) -> Connection[Any]:
+    context = info.context
+    filters = Filters({name: value for name, value in equal.items() if value is not None})
+    page = await queries.page(context.read, table, context.view, asked, filters)
+
+    async def counter() -> int:
+        return await queries.count(context.read, table, context.view, filters)
+
+    return connection(page, asked, build, counter)
+
+
+def _id(text: str | None, type_: str) -> str | None:
+    """A filter's id; one that names nothing finds nothing."""
+    return None if text is None else ids.stripe_id(text, type_) or ""
+
+
+def _states(given: Sequence[Any] | None) -> list[str] | None:
+    return None if given is None else [state.value for state in given]
+
+
+async def customers(
+    info: Info,
+    filter: CustomerFilter | None = None,  # noqa: A002 (the API's word)
+    first: First = None,
+    last: Last = None,
+    after: After = None,
+    before: Before = None,
+) -> Connection[Customer]:
+    given = filter or CustomerFilter()
+    equal = {"email": given.email, "external_id": given.external_id}
+    masked = info.context.masked
+    asked = window(first, last, after, before)
+    return await _list(info, "customers", asked, equal, lambda row: customer(row, masked=masked))
+
+
+async def subscriptions(
+    info: Info,
+    filter: SubscriptionFilter | None = None,  # noqa: A002 (the API's word)
+    first: First = None,
+    last: Last = None,
+    after: After = None,
+    before: Before = None,
+) -> Connection[Subscription]:
+    given = filter or SubscriptionFilter()
+    equal = {"status": _states(given.status), "customer_id": _id(given.customer, "Customer")}
+    return await _list(info, "subscriptions", window(first, last, after, before), equal, subscription)
+
+
+async def invoices(
+    info: Info,
+    filter: InvoiceFilter | None = None,  # noqa: A002 (the API's word)
+    first: First = None,
+    last: Last = None,
+    after: After = None,
+    before: Before = None,
+) -> Connection[Invoice]:
+    given = filter or InvoiceFilter()
+    equal = {"status": _states(given.status), "customer_id": _id(given.customer, "Customer")}
+    equal["subscription_id"] = _id(given.subscription, "Subscription")
+    return await _list(info, "invoices", window(first, last, after, before), equal, invoice)
+
+
+async def plan_by_id(info: Info, id: ID) -> Plan | None:  # noqa: A002 (Relay's word)
+    asked = ids.stripe_id(id, "Plan")
+    return await load_plan(info, asked) if asked else None
+
+
+async def customer_by_id(info: Info, id: ID) -> Customer | None:  # noqa: A002 (Relay's word)
+    return await load_customer(info, ids.stripe_id(id, "Customer"))
+
+
+async def subscription_by_id(info: Info, id: ID) -> Subscription | None:  # noqa: A002 (Relay's word)
+    asked = ids.stripe_id(id, "Subscription")
+    row = await info.context.one("subscriptions", asked) if asked else None
+    return subscription(row) if row else None
+
+
+async def invoice_by_id(info: Info, id: ID) -> Invoice | None:  # noqa: A002 (Relay's word)
+    asked = ids.stripe_id(id, "Invoice")
+    row = await info.context.one("invoices", asked) if asked else None
+    return invoice(row) if row else None

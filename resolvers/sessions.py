@@ -1,0 +1,61 @@
+"""Hosted pages and secrets for one customer."""
+
+from urllib.parse import urlsplit
+
+from billing import sessions
+from billing.errors import BillingError, Code
+from resolvers.orders import changed, order
+from resolvers.permission import mutates, visible, whose
+from schema.context import Info
+from schema.inputs import (
+    CheckoutSessionCreateInput,
+    CheckoutSessionPayload,
+    PortalSessionCreateInput,
+    PortalSessionPayload,
+    SetupIntentCreateInput,
+    SetupIntentPayload,
+)
+from schema.types import checkout_session
+from tenants.context import Scope
+
+
+def _address(text: str, field: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or len(text) > 2000:
+        raise BillingError(Code.INVALID_INPUT, "Give a whole http(s) address.", field=field)
+    return text
+
+
+@mutates(CheckoutSessionPayload, Scope.SESSIONS_WRITE, own=True)
+async def checkout_session_create(info: Info, input: CheckoutSessionCreateInput) -> CheckoutSessionPayload:  # noqa: A002
+    payer = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
+    price = await visible(info, "prices", "Plan", input.plan, "plan")
+    new = sessions.NewCheckout(
+        customer=payer["stripe_id"],
+        price=price["stripe_id"],
+        quantity=input.quantity,
+        success_url=_address(input.success_url, "successUrl"),
+        cancel_url=_address(input.cancel_url, "cancelUrl") if input.cancel_url else None,
+    )
+    asked = order(info, "checkoutSessionCreate", input)
+    outcome = await sessions.create_checkout(info.context.operations, asked, new)
+    row = await changed(info, "checkout_sessions", outcome)
+    return CheckoutSessionPayload(checkout_session=checkout_session(row), revision=str(outcome.revision))
+
+
+@mutates(PortalSessionPayload, Scope.SESSIONS_WRITE, own=True)
+async def portal_session_create(info: Info, input: PortalSessionCreateInput) -> PortalSessionPayload:  # noqa: A002
+    payer = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
+    back = _address(input.return_url, "returnUrl")
+    asked = order(info, "portalSessionCreate", input)
+    outcome = await sessions.create_portal(info.context.operations, asked, payer["stripe_id"], back)
+    return PortalSessionPayload(url=outcome.body["url"] if outcome.body else None, revision=str(outcome.revision))
+
+
+@mutates(SetupIntentPayload, Scope.SESSIONS_WRITE, own=True)
+async def setup_intent_create(info: Info, input: SetupIntentCreateInput) -> SetupIntentPayload:  # noqa: A002
+    payer = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
+    asked = order(info, "setupIntentCreate", input)
+    outcome = await sessions.create_setup_intent(info.context.operations, asked, payer["stripe_id"])
+    secret = outcome.body["client_secret"] if outcome.body else None
+    return SetupIntentPayload(client_secret=secret, revision=str(outcome.revision))

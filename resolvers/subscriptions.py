@@ -1,0 +1,84 @@
+"""Starting, changing and ending subscriptions."""
+
+from billing import subscriptions
+from billing.errors import BillingError, Code
+from resolvers.orders import changed, order
+from resolvers.permission import mutates, visible
+from schema.context import Info
+from schema.inputs import (
+    SubscriptionCancelInput,
+    SubscriptionChangeInput,
+    SubscriptionCreateInput,
+    SubscriptionPayload,
+)
+from schema.types import subscription
+from tenants.context import Role, Scope
+
+CUSTOMERS_MAY_CHANGE = "customer_changes"
+
+
+def _quantity(quantity: int | None) -> int | None:
+    if quantity is not None and not 1 <= quantity <= 1_000_000:
+        raise BillingError(Code.INVALID_INPUT, "quantity takes 1 to 1,000,000.", field="quantity")
+    return quantity
+
+
+def _allowed(info: Info) -> None:
+    caller = info.context.caller
+    if caller.role is Role.CUSTOMER and CUSTOMERS_MAY_CHANGE not in caller.tenant.features:
+        raise BillingError(Code.FORBIDDEN, "The tenant does not let its customers do this themselves.")
+
+
+@mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE)
+async def subscription_create(info: Info, input: SubscriptionCreateInput) -> SubscriptionPayload:  # noqa: A002
+    payer = await visible(info, "customers", "Customer", input.customer, "customer")
+    price = await visible(info, "prices", "Plan", input.plan, "plan")
+    method = input.payment_method
+    if method:
+        method = (await visible(info, "payment_methods", "PaymentMethod", method, "paymentMethod"))["stripe_id"]
+    new = subscriptions.NewSubscription(
+        customer=payer["stripe_id"],
+        price=price["stripe_id"],
+        quantity=_quantity(input.quantity),
+        trial_period_days=input.trial_period_days,
+        payment_method=method,
+        coupon=input.coupon,
+    )
+    outcome = await subscriptions.create(info.context.operations, order(info, "subscriptionCreate", input), new)
+    row = await changed(info, "subscriptions", outcome)
+    return SubscriptionPayload(subscription=subscription(row), revision=str(outcome.revision))
+
+
+@mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True)
+async def subscription_change(info: Info, input: SubscriptionChangeInput) -> SubscriptionPayload:  # noqa: A002
+    _allowed(info)
+    row = await visible(info, "subscriptions", "Subscription", input.subscription, "subscription")
+    price = await visible(info, "prices", "Plan", input.plan, "plan") if input.plan else None
+    items = await info.context.parts("subscription_items", row["stripe_id"])
+    if len(items) != 1:
+        raise BillingError(Code.INVALID_INPUT, "Only a subscription with one item can be changed so.")
+    if price is None and input.quantity is None:
+        raise BillingError(Code.INVALID_INPUT, "Give a plan, a quantity or both.", field="plan")
+    fields = {
+        "price": price["stripe_id"] if price else None,
+        "quantity": _quantity(input.quantity),
+        "proration_behavior": input.proration.value,
+    }
+    asked = order(info, "subscriptionChange", input)
+    outcome = await subscriptions.change(
+        info.context.operations, asked, row["stripe_id"], items[0]["stripe_id"], fields
+    )
+    row = await changed(info, "subscriptions", outcome)
+    return SubscriptionPayload(subscription=subscription(row), revision=str(outcome.revision))
+
+
+@mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True)
+async def subscription_cancel(info: Info, input: SubscriptionCancelInput) -> SubscriptionPayload:  # noqa: A002
+    _allowed(info)
+    row = await visible(info, "subscriptions", "Subscription", input.subscription, "subscription")
+    asked = order(info, "subscriptionCancel", input)
+    outcome = await subscriptions.cancel(
+        info.context.operations, asked, row["stripe_id"], at_period_end=input.at_period_end
+    )
+    row = await changed(info, "subscriptions", outcome)
+    return SubscriptionPayload(subscription=subscription(row), revision=str(outcome.revision))
