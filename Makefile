@@ -9,11 +9,14 @@ STAMP := $(VENV)/.installed
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(STAMP): requirements-dev.lock pyproject.toml
+ASSETS := pages/graphiql_build.py pages/graphiql/.npmrc $(wildcard pages/graphiql/*.* pages/graphiql/src/*)
+
+$(STAMP): requirements-dev.lock pyproject.toml $(ASSETS)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed (set PYTHON=)" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pages.graphiql_build
 	@touch $@
 
 setup: $(STAMP) ## create .venv and install the locked dependencies

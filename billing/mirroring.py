@@ -1,0 +1,89 @@
+"""Brings Stripe's answers to the one door, and reads an object again where its place in the order is in doubt."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from billing.stripe_client import Answer, StripeGateway
+from mirror.apply import Applied, Arrival, apply
+from mirror.order import Decision
+from mirror.snapshot import Snapshot, Source, snapshot
+from storage.database import Connection
+
+_MAX_REREADS = 5
+
+# How to read one object of each type again. Options come last, as the SDK takes them.
+_READS: Mapping[str, Callable[[Any, str, Any], Awaitable[Any]]] = {
+    "account": lambda v1, id_, options: v1.accounts.retrieve_async(id_, options=options),
+    "product": lambda v1, id_, options: v1.products.retrieve_async(id_, options=options),
+    "price": lambda v1, id_, options: v1.prices.retrieve_async(id_, options=options),
+    "coupon": lambda v1, id_, options: v1.coupons.retrieve_async(id_, options=options),
+    "customer": lambda v1, id_, options: v1.customers.retrieve_async(id_, options=options),
+    "payment_method": lambda v1, id_, options: v1.payment_methods.retrieve_async(id_, options=options),
+    "subscription": lambda v1, id_, options: v1.subscriptions.retrieve_async(id_, options=options),
+    "invoice": lambda v1, id_, options: v1.invoices.retrieve_async(id_, options=options),
+    "payment_intent": lambda v1, id_, options: v1.payment_intents.retrieve_async(id_, options=options),
+    "invoice_payment": lambda v1, id_, options: v1.invoice_payments.retrieve_async(id_, options=options),
+    "checkout.session": lambda v1, id_, options: v1.checkout.sessions.retrieve_async(id_, options=options),
+}
+
+
+class UnsettledOrderError(RuntimeError):
+    """An object kept changing while it was read again; the delivery is tried later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirroring:
+    """One tenant's way to the door."""
+
+    stripe: StripeGateway
+    tenant_id: int
+    account: str
+    livemode: bool
+
+    def arrival(self, answer: Answer, source: Source = Source.API) -> Arrival:
+        """An answer as something to apply."""
+        return Arrival(self.tenant_id, snapshot(answer.body, stamp=answer.stamp, source=source, livemode=self.livemode))
+
+    async def settle(
+        self, arrival: Arrival, transact: Callable[[Arrival], Awaitable[Applied]]
+    ) -> tuple[Applied, list[Decision]]:
+        """Apply in a transaction of `transact`, reading again as long as the order is in doubt."""
+        decisions: list[Decision] = []
+        for _ in range(_MAX_REREADS):
+            applied = await transact(arrival)
+            result = applied.results[0]
+            decisions.append(result.decision)
+            if result.decision is not Decision.REREAD:
+                return applied, decisions
+            arrival = await self.reread(arrival.snapshot, result.epoch)
+        raise UnsettledOrderError(arrival.snapshot.stripe_id)
+
+    async def reread(self, old: Snapshot, epoch: int) -> Arrival:
+        """Read an object from Stripe, whole; `epoch` is what the door said when it asked for it."""
+        read = _READS[old.kind.object]
+        owner = None if old.kind.object == "account" else self.account
+        answer = await self.stripe.call(owner, lambda v1, options: read(v1, old.stripe_id, options))
+        body = dict(answer.body)
+        if old.kind.object == "invoice" and body["lines"].get("has_more"):
+            body["lines"] = body["lines"] | {"data": await self._all_lines(old.stripe_id), "has_more": False}
+        found = snapshot(body, stamp=answer.stamp, source=Source.REREAD, livemode=self.livemode)
+        return Arrival(self.tenant_id, found, read_epoch=epoch)
+
+    async def _all_lines(self, invoice: str) -> list[Mapping[str, Any]]:
+        lines: list[Mapping[str, Any]] = []
+        while True:
+            after = {"starting_after": lines[-1]["id"]} if lines else {}
+            params = {"limit": 100} | after
+            page = await self.stripe.call(
+                self.account,
+                lambda v1, options, params=params: v1.invoices.line_items.list_async(invoice, params, options),  # type: ignore[misc]
+            )
+            lines += page.body["data"]
+            if not page.body["has_more"]:
+                return lines
+
+
+async def apply_one(connection: Connection, arrival: Arrival) -> Applied:
+    """The door for a single arrival."""
+    return await apply(connection, [arrival])
