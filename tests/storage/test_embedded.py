@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from storage.embedded import EmbeddedPostgres
@@ -191,6 +191,6 @@ def test_a_database_whose_passwords_are_lost_is_not_overwritten(server: Embedded
     server.start()
     server.stop()
     (server.folder / "postgres-passwords.json").unlink()
-    with pytest.raises(EmbeddedPostgresError, match="postgres-passwords.json is missing"):
+    with pytest.raises(EmbeddedPostgresError, match=r"postgres-passwords\.json is missing"):
         server.start()
     assert (server.data / "PG_VERSION").is_file()
