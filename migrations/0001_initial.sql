@@ -282,8 +282,6 @@ begin
         execute format('alter table %I add foreign key (tenant_id) references tenants (id)', t);
         execute format('alter table %I add constraint %I unique (tenant_id, livemode, stripe_id)', t, t || '_object');
         execute format('create index %I on %I (tenant_id, livemode, created desc, stripe_id desc)', t || '_page', t);
-        -- lz4 halves the time of writing Stripe's full objects, which are read one at a time only
-        execute format('alter table %I alter column data set compression lz4', t);
     end loop;
 end $$;
 
@@ -359,7 +357,6 @@ create table inbox (
     settled timestamptz,
     unique (account, event_id)
 );
-alter table inbox alter column payload set compression lz4;
 create index inbox_waiting on inbox (due, id) where state = 'waiting';
 
 -- Authentication knows no tenant yet: it may look up one token by its public id, and nothing else.
