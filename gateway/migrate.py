@@ -17,6 +17,7 @@ from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.transactions import in_transaction
 
 from gateway.models import MODELS
+from gateway.user_error import UserError
 from storage.database import APP_ROLE, OWNER, SYSTEM_ROLE, DatabaseUrl, connection_config
 
 APP_LABEL: Final = "models"
@@ -26,7 +27,7 @@ _LIMITS: Final = "login nocreaterole noinherit"
 _MIGRATION_TIMEOUT: Final = 3600.0
 
 
-class MigrationRefusedError(RuntimeError):
+class MigrationRefusedError(UserError):
     """The database or its roles are not as the gateway needs them; the message says what to change."""
 
 

@@ -7,7 +7,6 @@ who it is.
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -19,7 +18,7 @@ import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 
@@ -32,6 +31,7 @@ from storage.embedded_install import (
     let_pass,
 )
 from storage.embedded_leftovers import end_leftovers
+from storage.folder_lock import FolderInUseError, FolderLock
 
 OWNER_ROLE: Final = "gateway_owner"
 SUPERUSER: Final = "postgres"
@@ -58,7 +58,7 @@ class EmbeddedPostgres:
         self.log_file = self.folder / "postgres.log"
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock: IO[str] | None = None
+        self._lock = FolderLock(self.folder / "owner.lock")
         self._passwords: dict[str, str] = {}
         self._account: Account | None = None
 
@@ -77,7 +77,10 @@ class EmbeddedPostgres:
         if self.running:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        try:
+            self._lock.take()
+        except FolderInUseError as error:
+            raise EmbeddedPostgresError(str(error)) from None
         try:
             self._account = account_to_run_as()
             if self._account:
@@ -103,9 +106,7 @@ class EmbeddedPostgres:
                     process.wait(wait)
                     break
             end_leftovers(self.data)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.release()
 
     def owner_url(self, database: str = DATABASE) -> str:
         """The URL of the role that owns the database and runs migrations (no superuser)."""
@@ -118,25 +119,6 @@ class EmbeddedPostgres:
     def _url(self, role: str, database: str) -> str:
         # on the loopback interface encryption would only cost time
         return f"postgresql://{role}:{self._passwords[role]}@{HOST}:{self.port}/{database}?sslmode=disable"
-
-    def _take_lock(self) -> None:
-        if self._lock is not None:
-            return
-        lock = (self.folder / "owner.lock").open("a+", encoding="ascii")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            owner = lock.read().strip() or "unknown"
-            lock.close()
-            raise EmbeddedPostgresError(
-                f"the data folder {self.folder} is in use by another process (id {owner}): "
-                "stop that one, or choose another folder"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        self._lock = lock
 
     def _load_passwords(self) -> dict[str, str]:
         path = self.folder / "postgres-passwords.json"

@@ -1,0 +1,183 @@
+"""Every setting of the gateway, read from the environment in this place only."""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.user_error import UserError
+from storage.database import APP_ROLE, SYSTEM_ROLE, DatabaseUrl, InvalidDatabaseUrlError
+
+LIVE_KEYS = ("sk_live_", "rk_live_")
+TEST_KEYS = ("sk_test_", "rk_test_")
+_SECRET = SecretStr("")
+Port = Annotated[int, Field(ge=1, le=65535)]
+Pool = Annotated[int, Field(ge=1, le=200)]
+
+
+class SettingsError(UserError):
+    """A setting is missing or wrong: one line for a person, without any secret."""
+
+
+class LogFormat(StrEnum):
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """Values from the environment; an empty variable counts as unset. Secrets never show in `repr` or in errors."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+    database_url: SecretStr = _SECRET
+    """PostgreSQL, as `postgresql://user:password@host:port/database?sslmode=…`. `gateway migrate` logs in as this
+    user, who owns the database and may create roles; the other commands take only host and database from it, unless
+    their role's password is unset."""
+    gateway_app_password: SecretStr = _SECRET
+    """Password of the role `gateway_app`, which row-level security binds to one tenant; `gateway migrate` sets it."""
+    gateway_system_password: SecretStr = _SECRET
+    """Password of the role `gateway_system`, which sees every tenant; `gateway migrate` sets it."""
+    gateway_app_pool: Pool = 10
+    """Most connections that one process holds as `gateway_app`."""
+    gateway_system_pool: Pool = 10
+    """Most connections that one process holds as `gateway_system`."""
+    redis_url: SecretStr = _SECRET
+    """Redis as a second cache level that several machines share, as `redis://host:port/0`. Unset: memory only."""
+    stripe_api_key: SecretStr = _SECRET
+    """The platform's secret or restricted key: `sk_test_…`, `rk_test_…`, `sk_live_…` or `rk_live_…`."""
+    stripe_api_base: str = ""
+    """Address of a stand-in for Stripe's API, such as the sandbox. Unset: Stripe itself. Refused with a live key."""
+    stripe_webhook_secrets: SecretStr = _SECRET
+    """Signing secrets `whsec_…` of the webhook endpoints, separated by commas: the Connect endpoint's, the platform
+    endpoint's, and the old ones while a secret is rolled."""
+    stripe_timeout: Annotated[float, Field(gt=0, le=80)] = 20.0
+    """Seconds that one request to Stripe may take."""
+    gateway_session_key: SecretStr = _SECRET
+    """Ed25519 private key that signs customers' session tokens, as PEM or as JWK. Several keys, the newest first, as
+    PEM blocks one after another or as `{"keys": […]}`: the first signs, all verify."""
+    gateway_public_url: str = ""
+    """Address at which others reach the gateway. Unset: made of host and port."""
+    gateway_host: str = "127.0.0.1"
+    """Address that gateway and sidecar listen on."""
+    gateway_port: Port = 8000
+    """Port of the gateway (GraphQL)."""
+    gateway_sidecar_port: Port = 8001
+    """Port of the sidecar (Stripe's webhooks)."""
+    gateway_log_level: LogLevel = LogLevel.INFO
+    """Least severity that is logged: `debug`, `info`, `warning` or `error`."""
+    gateway_log_format: LogFormat = LogFormat.JSON
+    """How log lines look: `json` for machines, `console` for people."""
+    gateway_supervised: bool = False
+    """Set by `gateway run` for the processes it starts: they end when their standard input does."""
+
+    @classmethod
+    def load(cls, *required: str) -> Self:
+        """Read the environment; `required` are names of fields that must be set. Raises SettingsError."""
+        try:
+            settings = cls()
+        except ValidationError as error:
+            raise SettingsError("; ".join(_complaint(each) for each in error.errors())) from None
+        missing = [name.upper() for name in required if not _text(getattr(settings, name))]
+        if missing:
+            raise SettingsError(f"{', '.join(missing)} must be set (docs/settings.md says to what)")
+        return settings
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url_can_be_read(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            try:
+                DatabaseUrl.parse(value.get_secret_value())
+            except InvalidDatabaseUrlError:
+                raise
+            except ValueError:  # its text may quote a piece of the password
+                raise ValueError(
+                    "can't be read as a URL (are special characters in the password percent-encoded?)"
+                ) from None
+        return value
+
+    @field_validator("stripe_api_key")
+    @classmethod
+    def _key_is_of_a_known_kind(cls, value: SecretStr) -> SecretStr:
+        key = value.get_secret_value()
+        if key and not key.startswith(LIVE_KEYS + TEST_KEYS):
+            raise ValueError(f"must begin with {', '.join(TEST_KEYS)} or {', '.join(LIVE_KEYS)}")
+        return value
+
+    @field_validator("stripe_api_base", "gateway_public_url")
+    @classmethod
+    def _address_is_of_the_web(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.username):
+            raise ValueError("must be an address that begins with http:// or https://, without a user")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _live_key_never_meets_a_stand_in(self) -> Self:
+        if self.livemode and self.stripe_api_base:
+            raise ValueError(
+                "STRIPE_API_KEY is a live key and STRIPE_API_BASE is set: a live key is only ever sent to Stripe "
+                "itself. Unset STRIPE_API_BASE, or use a test key"
+            )
+        return self
+
+    @property
+    def livemode(self) -> bool:
+        """Whether real money moves."""
+        return self.stripe_api_key.get_secret_value().startswith(LIVE_KEYS)
+
+    @property
+    def public_url(self) -> str:
+        """Where others reach the gateway, without a slash at the end."""
+        return self.gateway_public_url or f"http://{self.gateway_host}:{self.gateway_port}"
+
+    def stripe_description(self) -> str:
+        """Which Stripe this process talks to, for people."""
+        if self.stripe_api_base:
+            return f"sandbox at {self.stripe_api_base}"
+        return "Stripe LIVE mode" if self.livemode else "Stripe test mode"
+
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The signing secrets that a webhook may be signed with."""
+        parts = self.stripe_webhook_secrets.get_secret_value().split(",")
+        return tuple(part.strip() for part in parts if part.strip())
+
+    def owner_url(self) -> DatabaseUrl:
+        """The database as its owner: for migrations only."""
+        return DatabaseUrl.parse(self.database_url.get_secret_value())
+
+    def app_url(self) -> DatabaseUrl:
+        """The database as the application's role."""
+        return self.owner_url().as_role(APP_ROLE, _text(self.gateway_app_password))
+
+    def system_url(self) -> DatabaseUrl:
+        """The database as the system's role."""
+        return self.owner_url().as_role(SYSTEM_ROLE, _text(self.gateway_system_password))
+
+
+def environment_for(child: Mapping[str, str]) -> dict[str, str]:
+    """Our own environment for a process that we start, with these settings in it instead of ours."""
+    return {**os.environ, **child}
+
+
+def _text(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _complaint(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    name = ".".join(str(part) for part in error["loc"]).upper()
+    return f"{name}: {message}" if name else message
