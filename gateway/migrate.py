@@ -10,7 +10,9 @@ import hmac
 import secrets
 from typing import Any, Final
 
+import asyncpg
 from tortoise.context import TortoiseContext
+from tortoise.exceptions import DBConnectionError
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.recorder import MigrationRecorder
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
@@ -53,6 +55,19 @@ async def migrate(owner: DatabaseUrl, *, app_password: str, system_password: str
             await MigrationRecorder(connection).ensure_schema(AsyncpgSchemaEditor(connection, atomic=False))
             await MigrationExecutor(connection, apps).migrate(direction="forward", progress=report)
     return applied
+
+
+async def migrate_or_explain(owner: DatabaseUrl, *, app_password: str, system_password: str) -> list[str]:
+    """The same for a person at a terminal: what commonly stands in the way comes as a UserError."""
+    place = f"the database {owner.database} on {owner.host}:{owner.port}"
+    try:
+        return await migrate(owner, app_password=app_password, system_password=system_password)
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError) as error:
+        raise UserError(f"{place} refuses the user of DATABASE_URL: {error}") from None
+    except (DBConnectionError, OSError, TimeoutError) as error:
+        raise UserError(f"can't reach {place}: {error or 'no answer in time'}") from None
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise UserError(f"the user of DATABASE_URL must own {place} and have CREATEROLE: {error}") from None
 
 
 async def _ensure_role(connection: Any, role: str, password: str) -> None:

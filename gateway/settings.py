@@ -95,6 +95,11 @@ class Settings(BaseSettings):
             raise SettingsError(f"{', '.join(missing)} must be set (docs/settings.md says to what)")
         return settings
 
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Self:
+        """The settings that a process with these variables in its environment would have."""
+        return cls(**{name.lower(): value for name, value in values.items()})  # type: ignore[arg-type]  # as text
+
     @field_validator("database_url")
     @classmethod
     def _database_url_can_be_read(cls, value: SecretStr) -> SecretStr:
