@@ -1,7 +1,7 @@
 """Derives the JSON Schema of an answer from the SDK's annotations: the oracle for what the sandbox sends.
 
-The annotations cannot say "may be null" and "may be absent" apart, so `always_present.json` adds the keys that
-real Stripe always sends. Open enums (`Union[Literal[…], str]`) take any string.
+The annotations cannot say "may be null" and "may be absent" apart, so `always_present.json` adds the keys
+that real Stripe always sends. Open enums (`Union[Literal[…], str]`) take any string.
 """
 
 import ast
@@ -33,7 +33,7 @@ UNDOCUMENTED: dict[str, dict[str, Schema]] = {
 
 
 class Definitions:
-    """Collects the schemas of the classes that one or more answers reach; `root` wraps one with all of them."""
+    """Collects the schemas of the classes that answers reach; `root` wraps one with all of them."""
 
     def __init__(self) -> None:
         self.defs: dict[str, Schema] = {}

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from sandbox.app import create_app
 from sandbox.config import Config
+from tests.contract.checking import checked
 
 KEY = "sk_test_sandbox_tests"
 
@@ -40,8 +41,9 @@ async def sandbox_running(
     data: Path | None = None, retry_schedule: tuple[float, ...] = (0.01, 0.01)
 ) -> AsyncIterator[str]:
     config = Config(api_keys=(KEY,), data=data, retry_schedule=retry_schedule)
-    async with serving(create_app(config)) as address:
-        yield address
+    with checked(create_app(config)) as app:
+        async with serving(app) as address:
+            yield address
 
 
 @asynccontextmanager
