@@ -27,9 +27,7 @@ class StripeError(Exception):
         self.error |= {name: value for name, value in more.items() if value is not None}
 
 
-def invalid(
-    message: str, *, param: str | None = None, code: str | None = None, status: int = 400
-) -> StripeError:
+def invalid(message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> StripeError:
     """A request that Stripe refuses as invalid."""
     return StripeError(status, "invalid_request_error", message, code=code, param=param)
 
@@ -40,6 +38,12 @@ def missing(kind: str, object_id: str, *, param: str | None = None) -> StripeErr
     status = 404 if param is None or param == "id" else 400
     message = f"No such {name}: '{object_id}'"
     return invalid(message, param=param or "id", code="resource_missing", status=status)
+
+
+def declined(refusal: dict[str, Any], **more: Any) -> StripeError:
+    """402 for a card that the bank refused; what the request did up to there is kept."""
+    words = dict(refusal)
+    return StripeError(402, "card_error", words.pop("message"), keep=True, **words, **more)
 
 
 def not_implemented(method: str, path: str) -> StripeError:

@@ -86,9 +86,7 @@ class Api:
     def _account(self, given: dict[str, str], headers: dict[str, str]) -> str:
         key = _key(given.get("authorization", ""))
         if key not in self.config.api_keys:
-            message = (
-                "You did not provide an API key." if not key else f"Invalid API Key provided: {_mask(key)}"
-            )
+            message = "You did not provide an API key." if not key else f"Invalid API Key provided: {_mask(key)}"
             raise invalid(message, status=401)
         account = given.get("stripe-account", self.config.platform)
         if account != self.config.platform:
@@ -121,10 +119,11 @@ class Api:
         if request.method == "POST":
             given |= form.parse(request.body)
         params = parameters.check(operation.name, given)
+        if operation.takes is not None and not params.keys() <= operation.takes:
+            ignored = ", ".join(sorted(params.keys() - operation.takes))
+            raise not_implemented(request.method, f"{operation.name.partition(' ')[2]} with {ignored}")
         tx = Transaction(self.store)
-        ctx = Context(
-            tx, self.config, account, int(self.config.clock()), params, path, headers["Request-Id"], key
-        )
+        ctx = Context(tx, self.config, account, int(self.config.clock()), params, path, headers["Request-Id"], key)
         status = 200
         try:
             body = orjson.dumps(shown(ctx, operation.run(ctx), params.pop("expand", None) or []))

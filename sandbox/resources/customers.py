@@ -8,7 +8,8 @@ from sandbox.http.expand import expandable
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
-from sandbox.resources.shared import assign, merge_metadata
+from sandbox.resources import payment_methods
+from sandbox.resources.shared import ADDRESS, assign, merge_metadata
 from sandbox.store import Object
 
 PLAIN = (
@@ -22,10 +23,10 @@ PLAIN = (
     "next_invoice_sequence",
     "phone",
 )
-ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
+TAKES = (*PLAIN, "address", "invoice_settings", "metadata", "preferred_locales", "shipping", "tax_exempt")
 
 
-@operation("POST", "/v1/customers")
+@operation("POST", "/v1/customers", takes=(*TAKES, "payment_method"))
 def create(ctx: Context) -> Object:
     customer_id = ctx.new_id("cus")
     customer: Object = {
@@ -58,8 +59,9 @@ def create(ctx: Context) -> Object:
         "tax_exempt": "none",
         "test_clock": None,
     }
-    _apply(ctx, customer)
     ctx.insert(customer)
+    _first_payment_method(ctx, customer)
+    _apply(ctx, customer)
     ctx.emit("customer.created", customer)
     return customer
 
@@ -69,7 +71,7 @@ def retrieve(ctx: Context) -> Object:
     return ctx.get("customer", ctx.path["customer"])
 
 
-@operation("POST", "/v1/customers/{customer}")
+@operation("POST", "/v1/customers/{customer}", takes=TAKES)
 def update(ctx: Context) -> Object:
     customer = ctx.edit("customer", ctx.path["customer"])
     _apply(ctx, customer)
@@ -107,6 +109,16 @@ def tax(_ctx: Context, _customer: Object) -> Any:
 @expandable("customer", "invoice_credit_balance")
 def credit(_ctx: Context, _customer: Object) -> Any:
     return {}
+
+
+def _first_payment_method(ctx: Context, customer: Object) -> None:
+    if "payment_method" not in ctx.params:
+        return
+    given = ctx.params["payment_method"]
+    attached = payment_methods.attach(ctx, payment_methods.resolve(ctx, given), customer["id"])
+    settings = ctx.params.get("invoice_settings") or {}
+    if settings.get("default_payment_method") == given:
+        settings["default_payment_method"] = attached["id"]  # a test id became an object of its own
 
 
 def _apply(ctx: Context, customer: Object) -> None:

@@ -7,6 +7,7 @@ from sandbox.errors import invalid
 from sandbox.store import Object
 
 MAX_METADATA = 50
+ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 
 
 def merge_metadata(value: Object, ctx: Context) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import stripe
 import uvicorn
@@ -79,3 +80,9 @@ class Receiver:
             self.failures -= 1
             return Response(status_code=500)
         return Response()
+
+
+def raw(value: stripe.StripeObject) -> dict[str, Any]:
+    """The object as plain data."""
+    plain: dict[str, Any] = value.to_dict()
+    return plain
