@@ -1,6 +1,6 @@
 """What an operation works with: its parameters, its account's objects, events, the time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -24,6 +24,15 @@ class Context:
     request_id: str | None = None
     idempotency_key: str | None = None
     _told: dict[str, Object] = field(default_factory=dict)
+
+    @property
+    def application(self) -> str | None:
+        """The platform's application, which stands on what it makes in a connected account."""
+        return None if self.account == self.config.platform else f"ca_{self.config.platform[-16:]}"
+
+    def inside(self, account: str) -> "Context":
+        """The same request and transaction in another account, to reach the platform's or a connected one's."""
+        return replace(self, account=account, _told={})
 
     def new_id(self, prefix: str) -> str:
         self.tx.store.sequence += 1

@@ -5,6 +5,7 @@ from sandbox.context import Context
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
+from sandbox.resources import application_fees
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 
@@ -20,7 +21,7 @@ def make(ctx: Context, intent: Object, payment_method: Object, outcome: Outcome)
         "amount": intent["amount"],
         "amount_captured": intent["amount"] if captured else 0,
         "amount_refunded": 0,
-        "application": None,
+        "application": ctx.application,
         "application_fee": None,
         "application_fee_amount": intent["application_fee_amount"],
         "balance_transaction": None,
@@ -64,6 +65,8 @@ def make(ctx: Context, intent: Object, payment_method: Object, outcome: Outcome)
         "transfer_group": intent["transfer_group"],
     }
     ctx.insert(charge)
+    if captured:
+        application_fees.take(ctx, charge)
     ctx.emit("charge.succeeded" if paid else "charge.failed", charge)
     return charge
 
@@ -72,6 +75,7 @@ def capture(ctx: Context, charge_id: str, amount: int) -> None:
     """Take `amount` of an authorised charge; what is left goes back."""
     charge = ctx.edit("charge", charge_id)
     charge |= {"captured": True, "amount_captured": amount, "amount_refunded": charge["amount"] - amount}
+    application_fees.take(ctx, charge)
     ctx.updated("charge.captured", charge)
 
 
