@@ -8,7 +8,7 @@ import orjson
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from sandbox import control
+from sandbox import control, pages
 from sandbox.config import Config
 from sandbox.delivery import Deliverer
 from sandbox.faults import Effect, Fault, Faults
@@ -35,7 +35,8 @@ class SandboxApp(Starlette):
         self._deliverer = Deliverer(config, self._store, self._log)
         self.api = Api(config, self._store, self._log, self._deliverer.deliver)
         super().__init__(
-            routes=control.routes(self.api, self._deliverer, self._faults), lifespan=self._lifespan
+            routes=[*control.routes(self.api, self._deliverer, self._faults), *pages.routes(self.api)],
+            lifespan=self._lifespan,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
