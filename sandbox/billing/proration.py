@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from sandbox.billing.pricing import rounded
 from sandbox.billing.periods import Period
+from sandbox.billing.pricing import rounded
 
 
 def share(amount: int, period: Period, moment: int) -> int:
