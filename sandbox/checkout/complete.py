@@ -11,7 +11,7 @@ from sandbox.calls import call
 from sandbox.checkout.session import KIND, customer_details
 from sandbox.context import Context
 from sandbox.errors import invalid
-from sandbox.resources import payment_intents, payment_methods
+from sandbox.resources import payment_intents, payment_methods, setup_intents
 from sandbox.store import Object
 
 SUBSCRIPTION_DATA = (
@@ -143,17 +143,19 @@ def _pay(ctx: Context, session: Object, payment_method: Object | None) -> None:
 def _set_up(ctx: Context, session: Object, payment_method: Object | None) -> None:
     assert payment_method is not None  # setup mode always asks for a card
     data = session["_data"]["setup_intent"]
-    intent = call(
+    intent = setup_intents.create_setup_intent(
         ctx,
-        "POST",
-        "/v1/setup_intents",
         customer=session["customer"],
         payment_method=payment_method["id"],
-        usage="off_session",
         description=data.get("description"),
         metadata=data.get("metadata"),
     )
-    session["setup_intent"] = call(ctx, "POST", f"/v1/setup_intents/{intent['id']}/confirm")["id"]
+    intent = setup_intents.confirm(ctx, intent)
+    if intent["status"] == "requires_action":
+        intent = setup_intents.authenticate(ctx, intent)
+    if intent["last_setup_error"] is not None:
+        raise setup_intents.setup_error(intent)
+    session["setup_intent"] = intent["id"]
 
 
 def _subscribe(ctx: Context, session: Object, payment_method: Object | None) -> None:

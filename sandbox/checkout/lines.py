@@ -24,9 +24,7 @@ class Reduction:
     currency: str | None
 
 
-def line_items(
-    ctx: Context, given: list[dict[str, Any]], reduction: Reduction | None, trial: bool
-) -> list[Object]:
+def line_items(ctx: Context, given: list[dict[str, Any]], reduction: Reduction | None, trial: bool) -> list[Object]:
     """Stripe's `item` objects; during a trial, what recurs costs nothing today."""
     if len(given) > MAX_LINES:
         raise invalid(f"You may not have more than {MAX_LINES} line items.", param="line_items")
@@ -61,9 +59,7 @@ def amount_of(price: Object, quantity: int) -> int:
 
 def totals(lines: Sequence[Object]) -> tuple[int, int, int]:
     """Subtotal, discount and total."""
-    subtotal, discount = (
-        sum(line[name] for line in lines) for name in ("amount_subtotal", "amount_discount")
-    )
+    subtotal, discount = (sum(line[name] for line in lines) for name in ("amount_subtotal", "amount_discount"))
     return subtotal, discount, subtotal - discount
 
 

@@ -30,9 +30,7 @@ def new_session(ctx: Context, mode: str, lines: list[Object], reduction: Reducti
         "customer": _customer(ctx),
         "customer_creation": _customer_creation(given, mode),
         "customer_details": _customer_details(ctx),
-        "discounts": [{"coupon": reduction.coupon, "promotion_code": _promotion_code(given)}]
-        if reduction
-        else [],
+        "discounts": [{"coupon": reduction.coupon, "promotion_code": _promotion_code(given)}] if reduction else [],
         "expires_at": _expires_at(ctx),
         "invoice": None,
         "livemode": False,
@@ -46,13 +44,9 @@ def new_session(ctx: Context, mode: str, lines: list[Object], reduction: Reducti
         "setup_intent": None,
         "status": "open",
         "subscription": None,
-        "total_details": {"amount_discount": discount, "amount_shipping": 0, "amount_tax": 0}
-        if priced
-        else None,
+        "total_details": {"amount_discount": discount, "amount_shipping": 0, "amount_tax": 0} if priced else None,
         "url": f"{ctx.config.public_url}/c/pay/{session_id}",
-        "_data": {
-            name: given.get(f"{name}_data", {}) for name in ("subscription", "payment_intent", "setup_intent")
-        },
+        "_data": {name: given.get(f"{name}_data", {}) for name in ("subscription", "payment_intent", "setup_intent")},
         "_lines": lines,
         "_pending": None,
     }
@@ -90,9 +84,7 @@ def _settings(given: dict[str, Any]) -> Object:
         "managed_payments": {"enabled": False},
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": ["card"],
-        "phone_number_collection": {
-            "enabled": given.get("phone_number_collection", {}).get("enabled", False)
-        },
+        "phone_number_collection": {"enabled": given.get("phone_number_collection", {}).get("enabled", False)},
         "saved_payment_method_options": {
             "allow_redisplay_filters": ["always"],
             "payment_method_remove": "disabled",

@@ -13,7 +13,7 @@ from sandbox.errors import StripeError
 from sandbox.pages import forms
 from sandbox.pages.desk import Desk
 from sandbox.pages.render import not_found, redirect, render
-from sandbox.resources import payment_intents
+from sandbox.resources import payment_intents, setup_intents
 from sandbox.store import Object
 
 
@@ -25,7 +25,10 @@ class Kind:
     authenticate: Any  # (Context, Object, *, success) -> Object
 
 
-KINDS = {"pi": Kind("payment_intent", payment_intents.authenticate)}
+KINDS = {
+    "pi": Kind("payment_intent", payment_intents.authenticate),
+    "seti": Kind("setup_intent", setup_intents.authenticate),
+}
 
 
 def routes(desk: Desk) -> list[Route]:

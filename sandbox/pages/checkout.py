@@ -123,9 +123,7 @@ class CheckoutPage:
                 else "This link has expired. Please go back and start again."
             )
             return render("message.html", title=business, text=text)
-        lines = self._desk.act(
-            account, lambda ctx: [_described(ctx, line) for line in shown_lines(ctx, session)]
-        )
+        lines = self._desk.act(account, lambda ctx: [_described(ctx, line) for line in shown_lines(ctx, session)])
         error = None
         if refused is not None:
             error = {"text": str(refused), "field": forms.field_of(refused.error.get("param"))}

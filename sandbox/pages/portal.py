@@ -185,9 +185,7 @@ def _shown(ctx: Context, visit: Visit) -> Object:
         "customer": customer,
         "subscriptions": [_described(ctx, one) for one in _subscriptions(ctx, customer["id"])],
         "card": None if default is None else ctx.get("payment_method", default)["card"],
-        "invoices": [
-            one | {"day": _day(one["created"])} for one, _ in zip(invoices, range(MAX_SHOWN), strict=False)
-        ],
+        "invoices": [one | {"day": _day(one["created"])} for one, _ in zip(invoices, range(MAX_SHOWN), strict=False)],
     }
 
 

@@ -30,9 +30,7 @@ def redirect(address: str, leads_to: str | None = None) -> Response:
 
 def not_found() -> Response:
     """What an address with an unknown id answers."""
-    return render(
-        "message.html", status=404, title="Page not found", text="This link is not valid, or it has expired."
-    )
+    return render("message.html", status=404, title="Page not found", text="This link is not valid, or it has expired.")
 
 
 async def stylesheet(_: Request) -> Response:

@@ -122,15 +122,9 @@ def _public_price(ctx: Context, price_id: str) -> Object:
 
 def _refuse_what_is_missing(given: dict[str, Any]) -> None:
     asked = [name for name in LATER if given.get(name)]
+    asked += [f"subscription_data[{name}]" for name in SUBSCRIPTION_LATER if name in given.get("subscription_data", {})]
     asked += [
-        f"subscription_data[{name}]"
-        for name in SUBSCRIPTION_LATER
-        if name in given.get("subscription_data", {})
-    ]
-    asked += [
-        f"{name}[enabled]"
-        for name in ("automatic_tax", "invoice_creation")
-        if given.get(name, {}).get("enabled")
+        f"{name}[enabled]" for name in ("automatic_tax", "invoice_creation") if given.get(name, {}).get("enabled")
     ]
     if given.get("ui_mode", "hosted_page") != "hosted_page":
         asked.append(f"ui_mode={given['ui_mode']}")

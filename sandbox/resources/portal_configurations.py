@@ -101,9 +101,7 @@ def _merge_features(features: Object, given: dict[str, Any]) -> None:
             raise not_implemented("POST", f"/v1/billing_portal/configurations with features[{name}]")
         for key, value in settings.items():
             inner = features[name].get(key)
-            features[name][key] = (
-                inner | value if isinstance(inner, dict) and isinstance(value, dict) else value
-            )
+            features[name][key] = inner | value if isinstance(inner, dict) and isinstance(value, dict) else value
 
 
 def _no_features() -> Object:

@@ -77,9 +77,7 @@ class Operation:
 
 def is_core(operation: Operation) -> bool:
     """Whether the sandbox means to answer this operation, now or soon."""
-    inside = any(
-        operation.path == prefix or operation.path.startswith(prefix + "/") for prefix in CORE_PREFIXES
-    )
+    inside = any(operation.path == prefix or operation.path.startswith(prefix + "/") for prefix in CORE_PREFIXES)
     return inside and not any(part in operation.path for part in NOT_CORE)
 
 

@@ -99,9 +99,7 @@ def fields(ref: ClassRef) -> dict[str, tuple[ast.expr, ClassRef]]:
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
         name = node.target.id
-        is_class_var = isinstance(node.annotation, ast.Subscript) and "ClassVar" in ast.dump(
-            node.annotation.value
-        )
+        is_class_var = isinstance(node.annotation, ast.Subscript) and "ClassVar" in ast.dump(node.annotation.value)
         if not name.startswith("_") and name != "OBJECT_NAME" and not is_class_var:
             found[name] = (node.annotation, ref)
     return found

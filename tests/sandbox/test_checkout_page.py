@@ -26,9 +26,7 @@ async def types(client: stripe.StripeClient) -> list[str]:
     return [str(event.type) for event in (await client.v1.events.list_async({"limit": 100})).data][::-1]
 
 
-async def test_the_page_shows_what_is_bought_and_keeps_to_itself(
-    client: stripe.StripeClient, address: str
-) -> None:
+async def test_the_page_shows_what_is_bought_and_keeps_to_itself(client: stripe.StripeClient, address: str) -> None:
     session = await to_pay(client, cancel_url="https://shop.example/cancel?s={CHECKOUT_SESSION_ID}")
     page = await visit(address, f"/c/pay/{session.id}")
     assert page.status == 200
@@ -64,9 +62,7 @@ async def test_a_completed_session_takes_no_second_payment(client: stripe.Stripe
     assert (await types(client)).count("payment_intent.succeeded") == 1
 
 
-async def test_a_declined_card_is_told_and_another_may_be_tried(
-    client: stripe.StripeClient, address: str
-) -> None:
+async def test_a_declined_card_is_told_and_another_may_be_tried(client: stripe.StripeClient, address: str) -> None:
     session = await to_pay(client)
     refused = await pay(address, session, DECLINED)
     assert (refused.status, refused.problem) == (402, "Your card was declined.")
@@ -90,9 +86,7 @@ async def test_a_customer_is_made_when_asked_for(client: stripe.StripeClient, ad
     assert len((await client.v1.customers.list_async()).data) == 1
 
 
-async def test_three_d_secure_is_asked_before_anything_is_paid(
-    client: stripe.StripeClient, address: str
-) -> None:
+async def test_three_d_secure_is_asked_before_anything_is_paid(client: stripe.StripeClient, address: str) -> None:
     session = await to_pay(client)
     page = await pay(address, session, ASKS)
     assert (page.status, page.location) == (303, f"/c/pay/{session.id}/authenticate")

@@ -22,9 +22,7 @@ async def a_session(client: stripe.StripeClient, **params: Any) -> stripe.checko
 
 async def test_a_new_session_is_open_and_says_what_is_due(client: stripe.StripeClient, address: str) -> None:
     price = await a_price(client)
-    session = await a_session(
-        client, line_items=[{"price": price, "quantity": 3}], customer_email="ada@example.org"
-    )
+    session = await a_session(client, line_items=[{"price": price, "quantity": 3}], customer_email="ada@example.org")
     assert session.id.startswith("cs_test_a1")
     assert (session.status, session.payment_status) == ("open", "unpaid")
     assert (session.amount_subtotal, session.amount_total, session.currency) == (3000, 3000, "usd")

@@ -54,9 +54,7 @@ async def test_a_portal_needs_a_customer_of_this_account(client: stripe.StripeCl
     assert (refused.value.param, refused.value.code) == ("customer", "resource_missing")
 
 
-async def test_the_customer_replaces_the_card_and_the_email(
-    client: stripe.StripeClient, address: str
-) -> None:
+async def test_the_customer_replaces_the_card_and_the_email(client: stripe.StripeClient, address: str) -> None:
     portal = await a_portal(client)
     path = f"/p/session/{portal.id}"
     assert "No card is saved." in (await visit(address, path)).html
