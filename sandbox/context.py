@@ -32,7 +32,7 @@ class Context:
 
     def inside(self, account: str) -> "Context":
         """The same request and transaction in another account, to reach the platform's or a connected one's."""
-        return replace(self, account=account, _told={})
+        return replace(self, account=account)
 
     def new_id(self, prefix: str) -> str:
         self.tx.store.sequence += 1

@@ -9,7 +9,7 @@ from sandbox.errors import DOCS, StripeError, declined, invalid, not_implemented
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
-from sandbox.resources import charges, payment_methods
+from sandbox.resources import accounts, charges, payment_methods
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 
@@ -313,6 +313,7 @@ def _confirm(ctx: Context, draft: Object, off_session: bool, return_url: str | N
             "with a payment method.",
             code="payment_intent_unexpected_state",
         )
+    accounts.require_charges(ctx)
     found = ctx.get("payment_method", draft["payment_method"])
     draft |= {"last_payment_error": None, "next_action": None}
     outcome = cards.outcome(found)
