@@ -73,6 +73,7 @@ class Transaction:
 
     def insert(self, account: str, kind: str, value: Object) -> Object:
         self._before.setdefault((account, kind, value["id"]), None)
+        self._deleted.discard((account, kind, value["id"]))
         self.store.put(account, kind, value)
         return value
 

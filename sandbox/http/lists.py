@@ -48,3 +48,24 @@ def created(ctx: Context, value: Object) -> bool:
         "lte": lambda bound: at <= bound,
     }
     return all(tests[name](bound) for name, bound in wanted.items())
+
+
+def window(ctx: Context, values: list[Object], kind: str, url: str) -> Object:
+    """A page of the parts of one object, in their own order: an invoice's lines, a subscription's items."""
+    limit = ctx.params.get("limit", 10)
+    if not 1 <= limit <= MAX_LIMIT:
+        raise invalid(f"Invalid integer: limit must be between 1 and {MAX_LIMIT}", param="limit")
+    places = {value["id"]: place for place, value in enumerate(values)}
+    start, end = 0, len(values)
+    after, before = ctx.params.get("starting_after"), ctx.params.get("ending_before")
+    if after is not None:
+        if after not in places:
+            raise missing(kind, after, param="starting_after")
+        start = places[after] + 1
+    if before is not None:
+        if before not in places:
+            raise missing(kind, before, param="ending_before")
+        end = places[before]
+    inside = values[start:end]
+    data = inside[-limit:] if before is not None else inside[:limit]
+    return {"object": "list", "data": data, "has_more": len(inside) > limit, "url": url}
