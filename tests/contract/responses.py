@@ -14,7 +14,7 @@ import jsonschema_rs
 import orjson
 
 from tests.contract.operations import core_operations
-from tests.contract.sdk_modules import module
+from tests.contract.sdk_modules import fields, module, resolve
 from tests.contract.sdk_schema import Definitions, Schema
 
 DEFINITIONS = "urn:stripe-sdk"
@@ -134,3 +134,11 @@ def _object_validator(kind: str) -> jsonschema_rs.Validator:
 def _validator(schema: Schema) -> jsonschema_rs.Validator:
     absolute = orjson.loads(orjson.dumps(schema).replace(b'"#/$defs/', f'"{DEFINITIONS}#/$defs/'.encode()))
     return jsonschema_rs.validator_for(absolute, registry=_schemas()[2])
+
+
+@functools.cache
+def object_properties(kind: str) -> frozenset[str] | None:
+    """The keys that the SDK knows for an object type, or None for a type outside this contract."""
+    if kind not in _object_classes():
+        return None
+    return frozenset(fields(resolve(_object_classes()[kind][1], module(_object_classes()[kind][0]), "")))
