@@ -3,7 +3,7 @@
 from starlette.routing import Route
 
 from sandbox.http.api import Api
-from sandbox.pages import authenticate, checkout, portal
+from sandbox.pages import authenticate, checkout, onboarding, portal
 from sandbox.pages.desk import Desk
 from sandbox.pages.render import stylesheet
 
@@ -15,5 +15,6 @@ def routes(api: Api) -> list[Route]:
         Route("/assets/sandbox.css", stylesheet),
         *checkout.routes(desk),
         *portal.routes(desk),
+        *onboarding.routes(desk),
         *authenticate.routes(desk),
     ]

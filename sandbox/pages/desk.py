@@ -18,8 +18,9 @@ class Desk:
         self._api = api
 
     @property
-    def public_url(self) -> str:
-        return self._api.config.public_url
+    def platform(self) -> str:
+        """The platform's own account, which holds the connected ones."""
+        return self._api.config.platform
 
     def account_of(self, object_id: str) -> str | None:
         """The account that holds the object: a page's address names only the object."""
@@ -46,8 +47,7 @@ class Desk:
 
     def business_name(self, account: str) -> str:
         """What the page calls the seller."""
-        platform = self._api.config.platform
-        found: Object = self._api.store.table(platform, "account").get(account, {})
+        found: Object = self._api.store.table(self.platform, "account").get(account, {})
         profile = found.get("business_profile") or {}
         dashboard = (found.get("settings") or {}).get("dashboard") or {}
         return str(profile.get("name") or dashboard.get("display_name") or "Sandbox business")
