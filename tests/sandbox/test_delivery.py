@@ -11,9 +11,7 @@ from tests.sandbox.server import Receiver, official_client, sandbox_running
 
 
 async def subscribe(client: stripe.StripeClient, url: str) -> stripe.WebhookEndpoint:
-    return await client.v1.webhook_endpoints.create_async(
-        {"url": url, "enabled_events": ["customer.created"]}
-    )
+    return await client.v1.webhook_endpoints.create_async({"url": url, "enabled_events": ["customer.created"]})
 
 
 async def test_an_event_arrives_signed_and_unchanged(client: stripe.StripeClient, receiver: Receiver) -> None:
