@@ -27,6 +27,9 @@ run: setup ## start gateway, sidecar, worker, sandbox and PostgreSQL with three 
 test: setup ## run all tests
 	$(BIN)/pytest $(ARGS)
 
+recorded: setup ## compare the sandbox with recorded Stripe traffic: make recorded FOLDER=...
+	$(BIN)/python -m tests.contract.recorded "$(FOLDER)"
+
 format: setup ## rewrite the sources in the house format
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format --quiet .
@@ -48,4 +51,4 @@ clean: ## remove what the commands above made
 	rm -rf $(VENV) .run .pytest_cache .mypy_cache .ruff_cache pages/static/graphiql
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test format check lock clean
+.PHONY: help setup run test recorded format check lock clean

@@ -1,0 +1,39 @@
+"""The gateway's own application: the GraphQL endpoint, GraphiQL, and health."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway import examples, graphql, health
+from gateway.endpoint import Endpoint
+from gateway.runtime import open_runtime
+from gateway.settings import Settings
+from pages import graphiql
+
+PATH = "/graphql"
+
+
+async def _graphql(request: Request) -> Response:
+    wants_page = request.method == "GET" and "query" not in request.query_params
+    if wants_page and "text/html" in request.headers.get("accept", ""):
+        return graphiql.respond(endpoint=PATH, examples=examples.EXAMPLES)
+    endpoint: Endpoint = request.app.state.endpoint
+    return await endpoint(request)
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application; it opens its resources when it starts and closes them when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_runtime(settings) as runtime:
+            app.state.database = runtime.database
+            app.state.endpoint = Endpoint(runtime, graphql.build())
+            yield
+
+    routes = [Route(PATH, _graphql, methods=["GET", "POST"]), graphiql.static_files(), *health.routes()]
+    return Starlette(routes=routes, lifespan=lifespan)

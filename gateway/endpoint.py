@@ -1,0 +1,168 @@
+"""The GraphQL endpoint over HTTP: reads the request strictly, authenticates, executes, and answers in bytes."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import Response
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.graphql import OperationType
+
+from gateway.graphql import GatewaySchema, masked
+from gateway.runtime import Runtime
+from schema.context import RequestContext
+from storage import revisions
+from storage.binding import bind_tenant
+from tenants.auth import AuthenticationError, Refusal
+from tenants.context import Caller
+
+_MAX_BODY = 256 * 1024
+_READS = {OperationType.QUERY}
+_ALL = {OperationType.QUERY, OperationType.MUTATION}
+RESPONSE_TYPE = "application/graphql-response+json"
+
+
+class BadRequestError(Exception):
+    """The request can't be executed; the message tells the client why."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A well-formed GraphQL request."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation: str | None
+
+
+def _refused(status: int, code: str, message: str, media: str) -> Response:
+    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return Response(orjson.dumps(body), status_code=status, media_type=media, headers=headers)
+
+
+def _media(request: Request) -> str:
+    accept = request.headers.get("accept", "")
+    return RESPONSE_TYPE if RESPONSE_TYPE in accept or not accept or accept == "*/*" else "application/json"
+
+
+async def _asked(request: Request) -> Asked:
+    if request.method == "GET":
+        given: Any = dict(request.query_params)
+        if "variables" in given:
+            given["variables"] = _json(given["variables"].encode("utf-8", "surrogatepass"))
+    else:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise BadRequestError(415, "UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_BODY:
+                raise BadRequestError(413, "BODY_TOO_LARGE", f"The body is larger than {_MAX_BODY // 1024} KiB.")
+        given = _json(bytes(body))
+    if not isinstance(given, dict):
+        raise BadRequestError(400, "BAD_REQUEST", "The request must be a JSON object.")
+    query, variables, operation = given.get("query"), given.get("variables"), given.get("operationName")
+    if not isinstance(query, str) or not query:
+        raise BadRequestError(400, "BAD_REQUEST", "`query` must be a string.")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadRequestError(400, "BAD_REQUEST", "`variables` must be an object.")
+    if operation is not None and not isinstance(operation, str):
+        raise BadRequestError(400, "BAD_REQUEST", "`operationName` must be a string.")
+    return Asked(query, variables, operation or None)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadRequestError(400, "BAD_REQUEST", "The request is not JSON in UTF-8.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`/graphql` for every audience: the token decides everything."""
+
+    runtime: Runtime
+    schema: GatewaySchema
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request; refusals have a status, a code, and did nothing."""
+        media = _media(request)
+        try:
+            caller = await self._caller(request)
+            asked = await _asked(request)
+        except AuthenticationError as error:
+            status = 400 if error.refusal is Refusal.TENANT_REQUIRED else 401
+            return _refused(status, error.refusal, str(error), media)
+        except BadRequestError as error:
+            return _refused(error.status, error.code, str(error), media)
+        with bind_tenant(caller.tenant.id):
+            return await self._execute(request, caller, asked, media)
+
+    async def _caller(self, request: Request) -> Caller:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise AuthenticationError(Refusal.UNAUTHENTICATED)
+        acting_for = request.headers.get("billing-tenant")
+        return await self.runtime.authenticator.authenticate(token.strip(), acting_for=acting_for)
+
+    async def _execute(self, request: Request, caller: Caller, asked: Asked, media: str) -> Response:
+        context = self._context(caller)
+        headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
+        try:
+            result = await self.schema.execute(
+                asked.query,
+                variable_values=asked.variables,
+                operation_name=asked.operation,
+                context_value=context,
+                allowed_operation_types=_READS if request.method == "GET" else _ALL,
+            )
+        except InvalidOperationTypeError:
+            return _refused(405, "METHOD_NOT_ALLOWED", "GET is for queries; live operations are not offered.", media)
+        except CannotGetOperationTypeError:
+            return _refused(400, "BAD_REQUEST", "Name the operation to run in `operationName`.", media)
+        if context.revision is not None:
+            headers["Billing-Revision"] = str(context.revision)
+        return self._answer(result.data, result.errors, context, media, headers)
+
+    def _context(self, caller: Caller) -> RequestContext:
+        runtime = self.runtime
+
+        async def catalog_revision() -> int:
+            scope = revisions.catalog_scope(livemode=caller.livemode)
+            return (await runtime.book.numbers(caller.tenant.id, [scope]))[scope]
+
+        return RequestContext(
+            caller=caller,
+            database=runtime.database,
+            operations=runtime.operations,
+            sessions=runtime.sessions,
+            cache=runtime.cache,
+            catalog_revision=catalog_revision,
+            request_id=str(uuid4()),
+        )
+
+    def _answer(
+        self, data: Any, errors: list[GraphQLError] | None, context: RequestContext, media: str, headers: dict[str, str]
+    ) -> Response:
+        body: dict[str, Any] = {}
+        if errors:
+            body["errors"] = [masked(error) for error in errors]
+        executed = data is not None or any(error.path for error in errors or [])
+        if executed:
+            body["data"] = data
+        extensions: dict[str, Any] = {"requestId": context.request_id}
+        if context.revision is not None:
+            extensions["revision"] = str(context.revision)
+        body["extensions"] = extensions
+        status = 200 if executed or media == "application/json" else 400
+        return Response(orjson.dumps(body), status_code=status, media_type=media, headers=headers)

@@ -1,0 +1,124 @@
+"""Joins the nouns of schema/ and the verbs of resolvers/ into the one GraphQL schema."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from observability.logs import logger
+from resolvers import customers, reads, sessions, subscriptions
+from schema.errors import CardError, RequestError
+from schema.inputs import (
+    CheckoutSessionPayload,
+    CustomerPayload,
+    CustomerTokenPayload,
+    PortalSessionPayload,
+    SetupIntentPayload,
+    SubscriptionPayload,
+)
+from schema.pagination import BadPageError, Connection
+from schema.types import CheckoutSession, Customer, Invoice, Node, Payment, PaymentMethod, Plan, Subscription
+from schema.values import CURRENCY_SCALAR, Currency
+from schema.viewer import Viewer
+
+log = logger(__name__)
+
+
+@strawberry.type(description="Reads: answered from the mirror, never by a call to Stripe.")
+class Query:
+    viewer: Viewer = strawberry.field(resolver=reads.viewer, description="Who is asking.")
+    node: Node | None = strawberry.field(resolver=reads.node, description="Any object by its id.")
+    nodes: list[Node | None] = strawberry.field(resolver=reads.nodes, description="Up to 100 objects by their ids.")
+    plans: Connection[Plan] = strawberry.field(resolver=reads.plans, description="The tenant's plans.")
+    plan: Plan | None = strawberry.field(resolver=reads.plan_by_id, description="One plan, by id or Stripe's price id.")
+    customers: Connection[Customer] = strawberry.field(
+        resolver=reads.customers, description="The tenant's customers; for a customer's token itself."
+    )
+    customer: Customer | None = strawberry.field(
+        resolver=reads.customer_by_id, description="One customer, by id or Stripe's id."
+    )
+    subscriptions: Connection[Subscription] = strawberry.field(
+        resolver=reads.subscriptions, description="Subscriptions that the caller may see."
+    )
+    subscription: Subscription | None = strawberry.field(
+        resolver=reads.subscription_by_id, description="One subscription, by id or Stripe's id."
+    )
+    invoices: Connection[Invoice] = strawberry.field(
+        resolver=reads.invoices, description="Invoices that the caller may see."
+    )
+    invoice: Invoice | None = strawberry.field(
+        resolver=reads.invoice_by_id, description="One invoice, by id or Stripe's id."
+    )
+
+
+@strawberry.type(description="Writes: done at Stripe first, then in the mirror, before the answer.")
+class Mutation:
+    customer_create: CustomerPayload = strawberry.field(
+        resolver=customers.customer_create, description="Create a customer. Scope customers:write."
+    )
+    customer_update: CustomerPayload = strawberry.field(
+        resolver=customers.customer_update, description="Change a customer. Scope customers:write, or one's own."
+    )
+    customer_token_create: CustomerTokenPayload = strawberry.field(
+        resolver=customers.customer_token_create, description="A token for one customer. Scope sessions:write."
+    )
+    subscription_create: SubscriptionPayload = strawberry.field(
+        resolver=subscriptions.subscription_create, description="Start a subscription. Scope subscriptions:write."
+    )
+    subscription_change: SubscriptionPayload = strawberry.field(
+        resolver=subscriptions.subscription_change, description="Change plan or quantity. Scope subscriptions:write."
+    )
+    subscription_cancel: SubscriptionPayload = strawberry.field(
+        resolver=subscriptions.subscription_cancel, description="End a subscription. Scope subscriptions:write."
+    )
+    checkout_session_create: CheckoutSessionPayload = strawberry.field(
+        resolver=sessions.checkout_session_create,
+        description="Open a Checkout page. Scope sessions:write, or one's own.",
+    )
+    portal_session_create: PortalSessionPayload = strawberry.field(
+        resolver=sessions.portal_session_create,
+        description="Open the billing portal. Scope sessions:write, or one's own.",
+    )
+    setup_intent_create: SetupIntentPayload = strawberry.field(
+        resolver=sessions.setup_intent_create,
+        description="Save a means of payment. Scope sessions:write, or one's own.",
+    )
+
+
+class GatewaySchema(strawberry.Schema):
+    """Logs what went wrong by kind alone: messages and tracebacks of resolvers may carry personal data."""
+
+    def process_errors(self, errors: Sequence[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        for error in errors:
+            if error.original_error is not None and not isinstance(error.original_error, BadPageError):
+                log.error("resolver.failed", error=type(error.original_error).__name__, path=error.path)
+
+
+def masked(error: GraphQLError) -> dict[str, Any]:
+    """An error as clients see it: faults of theirs in full, bugs of ours without a word of what is inside."""
+    shown: dict[str, Any] = dict(error.formatted)
+    if error.original_error is None:
+        code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_USER_INPUT"
+    elif isinstance(error.original_error, BadPageError):
+        code = "BAD_USER_INPUT"
+    else:
+        code = "INTERNAL"
+        shown["message"] = "Something went wrong here. It was logged under this request's id."
+    shown["extensions"] = {"code": code}
+    return shown
+
+
+def build() -> GatewaySchema:
+    """The full schema. Callers whose token allows less are refused by the resolvers."""
+    return GatewaySchema(
+        Query,
+        Mutation,
+        types=[PaymentMethod, Payment, CheckoutSession, RequestError, CardError],
+        config=StrawberryConfig(
+            disable_field_suggestions=True,
+            scalar_map={Currency: CURRENCY_SCALAR},
+        ),
+    )

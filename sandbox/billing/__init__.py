@@ -1,0 +1,1 @@
+"""Pure money and time rules: no state, no HTTP."""

@@ -1,0 +1,147 @@
+"""Stripe's test cards, and what happens when one is attached or charged."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Result(StrEnum):
+    """What the bank says to a payment."""
+
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    REQUIRES_ACTION = "requires_action"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The bank's answer; the codes and the message are there only for a decline."""
+
+    result: Result
+    code: str | None = None
+    decline_code: str | None = None
+    advice_code: str | None = None
+    network_decline_code: str | None = None
+    message: str | None = None
+
+    @property
+    def error(self) -> dict[str, str]:
+        """The decline as it stands in an error's body and in last_payment_error."""
+        names = ("code", "decline_code", "advice_code", "network_decline_code", "message")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+SUCCEEDED = Outcome(Result.SUCCEEDED)
+REQUIRES_ACTION = Outcome(Result.REQUIRES_ACTION)
+
+
+class Behaviour(StrEnum):
+    """How a test card acts over its life."""
+
+    GOOD = "good"
+    DECLINED = "declined"  # already when it is attached to a customer
+    CHARGE_FAILS = "charge_fails"  # attaches, then every charge is declined
+    AUTHENTICATE = "authenticate"  # every payment
+    AUTHENTICATE_ONCE = "authenticate_once"  # until it was set up or paid with once
+
+
+@dataclass(frozen=True, slots=True)
+class TestCard:
+    """A card number that Stripe gives out for tests."""
+
+    __test__ = False  # pytest collects what is called Test…
+
+    number: str
+    brand: str
+    behaviour: Behaviour = Behaviour.GOOD
+    funding: str = "credit"
+    decline: str = "generic_decline"
+
+
+def _declined(message: str, decline: str, advice: str, network: str, code: str = "card_declined") -> Outcome:
+    return Outcome(Result.DECLINED, code, decline, advice, network, message)
+
+
+# The first is recorded from the real API; the codes of the others are the card networks' usual ones.
+DECLINES = {
+    "generic_decline": _declined("Your card was declined.", "generic_decline", "try_again_later", "01"),
+    "insufficient_funds": _declined("Your card has insufficient funds.", "insufficient_funds", "try_again_later", "51"),
+    "lost_card": _declined("Your card was declined.", "lost_card", "do_not_try_again", "41"),
+    "stolen_card": _declined("Your card was declined.", "stolen_card", "do_not_try_again", "43"),
+    "card_velocity_exceeded": _declined(
+        "Your card was declined for making repeated attempts too frequently or exceeding its amount limit.",
+        "card_velocity_exceeded",
+        "try_again_later",
+        "65",
+    ),
+    "expired_card": _declined("Your card has expired.", "expired_card", "do_not_try_again", "54", "expired_card"),
+    "incorrect_cvc": _declined(
+        "Your card's security code is incorrect.", "incorrect_cvc", "confirm_card_data", "82", "incorrect_cvc"
+    ),
+    "processing_error": _declined(
+        "An error occurred while processing your card. Try again in a little bit.",
+        "processing_error",
+        "try_again_later",
+        "96",
+        "processing_error",
+    ),
+}
+AUTHENTICATION_REQUIRED = Outcome(
+    Result.DECLINED,
+    "authentication_required",
+    "authentication_required",
+    message="Your card was declined. This transaction requires authentication.",
+)
+
+# By the name in pm_card_<name> and tok_<name>.
+CARDS = {
+    "visa": TestCard("4242424242424242", "visa"),
+    "visa_debit": TestCard("4000056655665556", "visa", funding="debit"),
+    "mastercard": TestCard("5555555555554444", "mastercard"),
+    "mastercard_debit": TestCard("5200828282828210", "mastercard", funding="debit"),
+    "mastercard_prepaid": TestCard("5105105105105100", "mastercard", funding="prepaid"),
+    "amex": TestCard("378282246310005", "amex"),
+    "discover": TestCard("6011111111111117", "discover"),
+    "diners": TestCard("3056930009020004", "diners"),
+    "jcb": TestCard("3566002020360505", "jcb"),
+    "unionpay": TestCard("6200000000000005", "unionpay"),
+    "chargeCustomerFail": TestCard("4000000000000341", "visa", Behaviour.CHARGE_FAILS),
+    "authenticationRequired": TestCard("4000002760003184", "visa", Behaviour.AUTHENTICATE),
+    "threeDSecure2Required": TestCard("4000000000003220", "visa", Behaviour.AUTHENTICATE),
+    "authenticationRequiredOnSetup": TestCard("4000002500003155", "visa", Behaviour.AUTHENTICATE_ONCE),
+}
+for _name, _number, _decline in (
+    ("chargeDeclined", "4000000000000002", "generic_decline"),
+    ("chargeDeclinedInsufficientFunds", "4000000000009995", "insufficient_funds"),
+    ("chargeDeclinedLostCard", "4000000000009987", "lost_card"),
+    ("chargeDeclinedStolenCard", "4000000000009979", "stolen_card"),
+    ("chargeDeclinedVelocityLimitExceeded", "4000000000006975", "card_velocity_exceeded"),
+    ("chargeDeclinedExpiredCard", "4000000000000069", "expired_card"),
+    ("chargeDeclinedIncorrectCvc", "4000000000000127", "incorrect_cvc"),
+    ("chargeDeclinedProcessingError", "4000000000000119", "processing_error"),
+):
+    CARDS[_name] = CARDS["visa_" + _name] = TestCard(_number, "visa", Behaviour.DECLINED, decline=_decline)
+BY_NUMBER = {card.number: card for card in CARDS.values()}
+
+
+def outcome(payment_method: dict[str, Any], *, authenticated: bool = False) -> Outcome:
+    """What the bank says to a charge; `authenticated` when the customer has just confirmed it."""
+    behaviour = payment_method["_behaviour"]
+    if behaviour in {Behaviour.DECLINED, Behaviour.CHARGE_FAILS}:
+        return DECLINES[payment_method["_decline"]]
+    known = behaviour == Behaviour.AUTHENTICATE_ONCE and payment_method["_authenticated"]
+    if behaviour == Behaviour.GOOD or authenticated or known:
+        return SUCCEEDED
+    return REQUIRES_ACTION
+
+
+def attach_outcome(payment_method: dict[str, Any]) -> Outcome:
+    """What the bank says when the card is saved, without a charge."""
+    refused = payment_method["_behaviour"] == Behaviour.DECLINED
+    return DECLINES[payment_method["_decline"]] if refused else SUCCEEDED
+
+
+def luhn(number: str) -> bool:
+    """Whether the last digit of a card number is right."""
+    digits = [int(digit) for digit in reversed(number)]
+    return sum(sum(divmod(digit * (1 + place % 2), 10)) for place, digit in enumerate(digits)) % 10 == 0

@@ -1,0 +1,1 @@
+"""Checkout sessions: what is bought, and what completing one creates."""

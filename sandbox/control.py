@@ -1,0 +1,55 @@
+"""The control API under /_sandbox/: health, counters, faults, deliveries."""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.delivery import Deliverer
+from sandbox.faults import Faults
+from sandbox.http.api import Api
+
+
+def routes(api: Api, deliverer: Deliverer, faults: Faults) -> list[Route]:
+    """The control routes; they need no key, because the sandbox listens on this machine only."""
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def requests(_: Request) -> Response:
+        return JSONResponse(
+            {"total": api.requests.total(), "by_operation": dict(sorted(api.requests.items()))}
+        )
+
+    async def deliveries(_: Request) -> Response:
+        counts = {
+            "pending": deliverer.pending,
+            "delivered": deliverer.delivered,
+            "failed": deliverer.failed,
+        }
+        return JSONResponse(counts)
+
+    async def show_faults(_: Request) -> Response:
+        return JSONResponse({"faults": faults.described()})
+
+    async def add_fault(request: Request) -> Response:
+        try:
+            given: dict[str, Any] = orjson.loads(await request.body())
+            return JSONResponse(faults.add(given).described())
+        except (ValueError, TypeError, AttributeError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+
+    async def clear_faults(_: Request) -> Response:
+        faults.clear()
+        return JSONResponse({"faults": []})
+
+    return [
+        Route("/_sandbox/health", health),
+        Route("/_sandbox/requests", requests),
+        Route("/_sandbox/deliveries", deliveries),
+        Route("/_sandbox/faults", show_faults, methods=["GET"]),
+        Route("/_sandbox/faults", add_fault, methods=["POST"]),
+        Route("/_sandbox/faults", clear_faults, methods=["DELETE"]),
+    ]

@@ -1,0 +1,1 @@
+"""Stripe's conventions over HTTP: forms, routes, keys, errors, lists and expansion."""

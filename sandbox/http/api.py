@@ -1,0 +1,213 @@
+"""One API request from bytes to bytes: key, account, route, parameters, idempotency, transaction."""
+
+from base64 import b64decode
+from binascii import Error as BadBase64
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from sandbox.config import API_VERSION, Config
+from sandbox.context import Context
+from sandbox.errors import StripeError, invalid, not_implemented
+from sandbox.http import form, parameters
+from sandbox.http.expand import shown
+from sandbox.ids import identifier
+from sandbox.log import Log
+from sandbox.operations import Operation, find
+from sandbox.store import Object, Store, Transaction
+
+MAX_KEY = 255
+KEY_LIFE = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`headers` has lower-case names."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent back; `operation` names the operation reached, for the counters."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+    operation: str | None = None
+
+
+class Api:
+    """Answers one request after the other, each in its own transaction."""
+
+    def __init__(self, config: Config, store: Store, log: Log, deliver: Callable[[Object], None]) -> None:
+        self.config = config
+        self.store = store
+        self.log = log
+        self.deliver = deliver
+        self.requests: Counter[str] = Counter()
+        self._idempotency_order: dict[tuple[str, str], int] = {
+            (account, key): kept["created"]
+            for account, tables in store.accounts.items()
+            for key, kept in tables.get("_idempotency", {}).items()
+        }
+
+    def answer(self, request: Request) -> Answer:
+        self.store.sequence += 1
+        request_id = identifier("req", self.config.seed, self.store.sequence, "")
+        headers = {
+            "Request-Id": request_id,
+            "Stripe-Version": request.headers.get("stripe-version", API_VERSION),
+            "Content-Type": "application/json",
+        }
+        name: str | None = None
+        try:
+            account = self._account(request.headers, headers)
+            found = find(request.method, request.path)
+            if found is None:
+                raise not_implemented(request.method, request.path)
+            name = found[0].name
+            self.requests[name] += 1
+            status, body = self._run(request, account, *found, headers)
+        except StripeError as error:
+            status, body = error.status, self._refusal(error, request_id)
+        if request.method == "POST":
+            headers["Stripe-Should-Retry"] = "true" if status == 409 else "false"
+        return Answer(status, body, headers, name)
+
+    def _account(self, given: dict[str, str], headers: dict[str, str]) -> str:
+        key = _key(given.get("authorization", ""))
+        if key not in self.config.api_keys:
+            message = "You did not provide an API key." if not key else f"Invalid API Key provided: {_mask(key)}"
+            raise invalid(message, status=401)
+        account = given.get("stripe-account", self.config.platform)
+        if account != self.config.platform:
+            if account not in self.store.table(self.config.platform, "account"):
+                message = (
+                    f"The provided key '{_mask(key)}' does not have access to account '{account}' "
+                    "(or that account does not exist). Application access may have been revoked."
+                )
+                raise invalid(message, code="account_invalid", status=403)
+            headers["Stripe-Account"] = account
+        return account
+
+    def _run(
+        self,
+        request: Request,
+        account: str,
+        operation: Operation,
+        path: dict[str, str],
+        headers: dict[str, str],
+    ) -> tuple[int, bytes]:
+        key = request.headers.get("idempotency-key") if request.method == "POST" else None
+        mark = ""
+        if key is not None:
+            headers |= {"Idempotency-Key": key, "Original-Request": headers["Request-Id"]}
+            mark = fingerprint(request)
+            kept = self._replay(account, key, mark, headers)
+            if kept is not None:
+                return kept
+        given = form.parse(request.query)
+        if request.method == "POST":
+            given |= form.parse(request.body)
+        params = parameters.check(operation.name, given)
+        if operation.takes is not None and not params.keys() <= operation.takes:
+            ignored = ", ".join(sorted(params.keys() - operation.takes))
+            raise not_implemented(request.method, f"{operation.name.partition(' ')[2]} with {ignored}")
+        tx = Transaction(self.store)
+        ctx = Context(tx, self.config, account, int(self.config.clock()), params, path, headers["Request-Id"], key)
+        status = 200
+        try:
+            body = orjson.dumps(shown(ctx, operation.run(ctx), params.pop("expand", None) or []))
+        except StripeError as error:
+            if not error.keep:
+                tx.rollback()
+            status, body = error.status, self._refusal(error, headers["Request-Id"])
+        except BaseException:
+            tx.rollback()
+            raise
+        if key is not None:
+            self._keep(tx, ctx, key, mark, status, body)
+        self.commit(tx)
+        return status, body
+
+    def commit(self, tx: Transaction) -> None:
+        """Write the record, and only then start the deliveries."""
+        deliveries = tx.inserted("_delivery")
+        record = tx.commit()
+        if record is not None:
+            self.log.append(record)
+        for delivery in deliveries:
+            self.deliver(delivery)
+
+    def _replay(self, account: str, key: str, mark: str, headers: dict[str, str]) -> tuple[int, bytes] | None:
+        if len(key) > MAX_KEY:
+            raise invalid(f"Idempotency keys may have at most {MAX_KEY} characters.")
+        kept = self.store.table(account, "_idempotency").get(key)
+        if kept is None or kept["created"] < self.config.clock() - KEY_LIFE:
+            return None
+        if kept["fingerprint"] != mark:
+            message = (
+                "Keys for idempotent requests can only be used with the same parameters they were first used "
+                f"with. Try using a key other than '{key}' if you meant to execute a different request."
+            )
+            raise StripeError(400, "idempotency_error", message)
+        headers |= {"Idempotent-Replayed": "true", "Original-Request": kept["request"]}
+        return kept["status"], kept["body"].encode()
+
+    def _keep(self, tx: Transaction, ctx: Context, key: str, mark: str, status: int, body: bytes) -> None:
+        kept = {
+            "id": key,
+            "object": "_idempotency",
+            "created": ctx.now,
+            "fingerprint": mark,
+            "request": ctx.request_id,
+            "status": status,
+            "body": body.decode(),
+        }
+        self._idempotency_order.pop((ctx.account, key), None)
+        self._idempotency_order[ctx.account, key] = ctx.now
+        while self._idempotency_order:
+            (account, oldest), created = next(iter(self._idempotency_order.items()))
+            if created >= ctx.now - KEY_LIFE:
+                break
+            del self._idempotency_order[account, oldest]
+            tx.delete(account, "_idempotency", oldest)
+        tx.insert(ctx.account, "_idempotency", kept)
+
+    def _refusal(self, error: StripeError, request_id: str) -> bytes:
+        more: dict[str, Any] = {}
+        if error.status < 500 and error.status != 401:
+            url = f"https://dashboard.stripe.com/test/logs/{request_id}?t={int(self.config.clock())}"
+            more["request_log_url"] = url
+        return orjson.dumps({"error": dict(sorted((error.error | more).items()))})
+
+
+def fingerprint(request: Request) -> str:
+    """Two requests with the same are the same request."""
+    whole = b"\n".join((request.method.encode(), request.path.encode(), request.query, request.body))
+    return blake2b(whole, digest_size=16).hexdigest()
+
+
+def _key(authorization: str) -> str:
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic":
+        try:
+            return b64decode(value, validate=True).decode().partition(":")[0]
+        except (BadBase64, UnicodeDecodeError):
+            return ""
+    return ""
+
+
+def _mask(key: str) -> str:
+    return key[:8] + "*" * 8 + key[-4:] if len(key) > 16 else "*" * len(key)

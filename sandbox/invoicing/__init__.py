@@ -1,0 +1,1 @@
+"""Invoices: their lines, their totals, and how their money is collected."""

@@ -1,0 +1,327 @@
+"""The life of an invoice: stored, finalised, paid, retried, voided, given up."""
+
+from collections.abc import Callable
+
+from sandbox.billing.cards import DECLINES
+from sandbox.context import Context
+from sandbox.errors import StripeError, invalid
+from sandbox.invoicing.invoice import add_up, application_fee
+from sandbox.planning import plan
+from sandbox.resources import payment_intents
+from sandbox.store import Object
+
+HOUR = 3600
+DAY = 24 * HOUR
+# Days to the next attempt after the first, second and third failed one; after that, none.
+RETRY_DAYS = (3, 5, 7)
+CLOSED = frozenset({"paid", "void"})
+Watcher = Callable[[Context, Object, str], None]
+
+_watchers: list[Watcher] = []
+
+
+def watch(watcher: Watcher) -> Watcher:
+    """Registers a function that hears what became of an invoice: paid, failed, exhausted, uncollectible, overdue."""
+    _watchers.append(watcher)
+    return watcher
+
+
+def tell(ctx: Context, invoice: Object, what: str) -> None:
+    for watcher in _watchers:
+        watcher(ctx, invoice, what)
+
+
+def store(ctx: Context, invoice: Object, items: list[Object], *, finalize_later: bool = False) -> Object:
+    """Keep the draft, take the pending items onto it, and tell of it."""
+    for item in items:
+        ctx.tx.edit(ctx.account, "invoiceitem", item["id"])["invoice"] = invoice["id"]
+    if finalize_later:
+        invoice["automatically_finalizes_at"] = ctx.now + HOUR
+    ctx.insert(invoice)
+    _set_currency(ctx, invoice)
+    replan(ctx, invoice)
+    ctx.emit("invoice.created", invoice)
+    return invoice
+
+
+def replan(ctx: Context, invoice: Object) -> None:
+    """Plan the next thing that the invoice does by itself."""
+    at = None
+    if invoice["status"] == "draft" and invoice["auto_advance"]:
+        at = invoice["automatically_finalizes_at"]
+    elif invoice["status"] == "open":
+        at = invoice["next_payment_attempt"]
+        if at is None and invoice["collection_method"] == "send_invoice" and not invoice.get("_overdue"):
+            at = invoice["due_date"]
+    plan(ctx, invoice, at)
+
+
+def finalize(ctx: Context, invoice_id: str, auto_advance: bool | None = None) -> Object:
+    """draft → open, with its number and its payment intent; what costs nothing is paid at once."""
+    invoice = ctx.edit("invoice", invoice_id)
+    if invoice["status"] != "draft":
+        raise invalid(
+            "This invoice is already finalized, you can't re-finalize a non-draft invoice.",
+            code="invoice_not_editable",
+        )
+    customer = ctx.edit("customer", invoice["customer"])
+    invoice["starting_balance"] = customer["balance"]
+    left = add_up(invoice)
+    sequence = customer["next_invoice_sequence"]
+    customer |= {"balance": left, "next_invoice_sequence": sequence + 1}
+    page = f"{ctx.config.public_url}/i/{ctx.account}/{invoice['id']}"
+    invoice |= {
+        "auto_advance": invoice["auto_advance"] if auto_advance is None else auto_advance,
+        "automatically_finalizes_at": None,
+        "effective_at": invoice["effective_at"] or ctx.now,
+        "ending_balance": left,
+        "hosted_invoice_url": page,
+        "invoice_pdf": page + "/pdf",
+        "number": invoice["number"] or f"{customer['invoice_prefix']}-{sequence:04d}",
+        "status": "open",
+    }
+    invoice["status_transitions"]["finalized_at"] = ctx.now
+    if invoice["collection_method"] == "send_invoice" and invoice["due_date"] is None:
+        invoice["due_date"] = ctx.now + (invoice["_days_until_due"] or 0) * DAY
+    if invoice["amount_due"]:
+        _open_payment(ctx, invoice)
+    replan(ctx, invoice)
+    ctx.emit("invoice.finalized", invoice)
+    ctx.updated("customer.updated", customer)
+    if not invoice["amount_due"]:
+        _paid(ctx, invoice)
+    return invoice
+
+
+def pay(ctx: Context, invoice_id: str, payment_method: str | None = None, *, automatic: bool = False) -> Object:
+    """Try to take the money; a decline is in the invoice's state, `payment_intent_of` has the reason."""
+    invoice = ctx.edit("invoice", invoice_id)
+    chosen = payment_method or method_for(ctx, invoice)
+    if chosen is None:
+        if not automatic:
+            raise no_payment_method()
+        _failed(ctx, invoice, automatic=True)
+        return invoice
+    intent = payment_intent_of(ctx, invoice)
+    if intent is None:
+        raise invalid("This invoice has no payment intent to pay with.")
+    invoice["_automatic"] = automatic
+    intent = payment_intents.confirm(ctx, intent, chosen)
+    if intent["status"] == "requires_action":
+        _needs_action(ctx, invoice)
+    return invoice
+
+
+def pay_elsewhere(ctx: Context, invoice_id: str) -> Object:
+    """Paid out of band: the invoice is settled without Stripe's payment."""
+    invoice = ctx.edit("invoice", invoice_id)
+    invoice["amount_paid_off_stripe"] = invoice["amount_remaining"]
+    _cancel_payment(ctx, invoice)
+    _paid(ctx, invoice)
+    return invoice
+
+
+def void(ctx: Context, invoice_id: str) -> Object:
+    invoice = ctx.edit("invoice", invoice_id)
+    _must_be(invoice, ("open", "uncollectible"), "void")
+    invoice |= {"auto_advance": False, "next_payment_attempt": None, "status": "void"}
+    invoice["status_transitions"]["voided_at"] = ctx.now
+    _give_back(ctx, invoice)
+    _cancel_payment(ctx, invoice)
+    replan(ctx, invoice)
+    ctx.emit("invoice.voided", invoice)
+    return invoice
+
+
+def mark_uncollectible(ctx: Context, invoice_id: str, reason: str) -> Object:
+    invoice = ctx.edit("invoice", invoice_id)
+    _must_be(invoice, ("open",), "mark as uncollectible")
+    invoice |= {
+        "auto_advance": False,
+        "next_payment_attempt": None,
+        "status": "uncollectible",
+        "status_details": {"uncollectible": {"reason": reason}},
+    }
+    invoice["status_transitions"]["marked_uncollectible_at"] = ctx.now
+    replan(ctx, invoice)
+    ctx.emit("invoice.marked_uncollectible", invoice)
+    tell(ctx, invoice, "uncollectible")
+    return invoice
+
+
+def stop_retries(ctx: Context, invoice_id: str) -> None:
+    """What a cancelled subscription does to its open invoices: they stay open, and nobody tries again."""
+    invoice = ctx.edit("invoice", invoice_id)
+    invoice |= {"auto_advance": False, "next_payment_attempt": None}
+    replan(ctx, invoice)
+    ctx.updated("invoice.updated", invoice)
+
+
+def method_for(ctx: Context, invoice: Object) -> str | None:
+    """The invoice's own payment method, else the subscription's, else the customer's."""
+    own: str | None = invoice["default_payment_method"]
+    if own is not None:
+        return own
+    if invoice["_subscription"] is not None:
+        own = ctx.get("subscription", invoice["_subscription"])["default_payment_method"]
+    customer = ctx.get("customer", invoice["customer"])
+    default: str | None = own or customer["invoice_settings"]["default_payment_method"]
+    return default
+
+
+def payments_of(ctx: Context, invoice_id: str) -> list[Object]:
+    """The invoice's payments, newest first."""
+    return [found for found in ctx.tx.newest(ctx.account, "invoice_payment") if found["invoice"] == invoice_id]
+
+
+def payment_intent_of(ctx: Context, invoice: Object) -> Object | None:
+    """The intent of the invoice's own payment, also after it was paid."""
+    found = invoice.get("_payment_intent")
+    return None if found is None else ctx.get("payment_intent", found)
+
+
+def declined_error(ctx: Context, invoice: Object) -> StripeError:
+    """402 for an invoice whose payment did not succeed."""
+    intent = payment_intent_of(ctx, invoice)
+    if intent is not None and intent["status"] == "requires_action":
+        return StripeError(
+            402,
+            "card_error",
+            "Payment for this invoice requires additional user action before it can be completed successfully. "
+            "Payment can be completed using the PaymentIntent associated with this invoice.",
+            code="invoice_payment_intent_requires_action",
+            keep=True,
+        )
+    words = dict((intent and intent["last_payment_error"]) or DECLINES["generic_decline"].error)
+    more = {
+        name: words[name] for name in ("charge", "decline_code", "advice_code", "network_decline_code") if name in words
+    }
+    return StripeError(402, "card_error", words["message"], code=words["code"], keep=True, **more)
+
+
+def no_payment_method() -> StripeError:
+    return invalid(
+        "This customer has no attached payment source or default payment method. Please consider adding a default "
+        "payment method. For more information, visit https://stripe.com/docs/billing/subscriptions/"
+        "payment-methods-setting#payment-method-priority.",
+        code="resource_missing",
+    )
+
+
+@payment_intents.watch
+def settle(ctx: Context, intent: Object) -> None:
+    """An intent came to its end, here or on a page: its invoice follows."""
+    if intent.get("_invoice") is None or intent["status"] == "canceled":
+        return
+    invoice = ctx.edit("invoice", intent["_invoice"])
+    if invoice["status"] in CLOSED:
+        return
+    if intent["status"] == "succeeded":
+        payment = ctx.edit("invoice_payment", invoice["_payment"])
+        payment |= {"amount_paid": intent["amount_received"], "status": "paid"}
+        payment["status_transitions"]["paid_at"] = ctx.now
+        invoice["amount_paid"] = intent["amount_received"]
+        if not invoice["attempt_count"] or invoice.get("_automatic"):
+            invoice["attempt_count"] += 1
+        _paid(ctx, invoice)
+        ctx.emit("invoice_payment.paid", payment)
+    else:
+        _failed(ctx, invoice, automatic=bool(invoice.get("_automatic")))
+
+
+def _paid(ctx: Context, invoice: Object) -> None:
+    invoice |= {
+        "amount_remaining": 0,
+        "attempted": True,
+        "auto_advance": False,
+        "next_payment_attempt": None,
+        "status": "paid",
+    }
+    invoice["status_transitions"]["paid_at"] = ctx.now
+    replan(ctx, invoice)
+    ctx.emit("invoice.paid", invoice)
+    ctx.emit("invoice.payment_succeeded", invoice)
+    tell(ctx, invoice, "paid")
+
+
+def _failed(ctx: Context, invoice: Object, *, automatic: bool) -> None:
+    if automatic or not invoice["attempt_count"]:
+        invoice["attempt_count"] += 1
+    tries = invoice["attempt_count"]
+    retried = invoice["auto_advance"] and invoice["billing_reason"] != "subscription_create"
+    more = retried and tries <= len(RETRY_DAYS)
+    if automatic or invoice["next_payment_attempt"] is None:
+        invoice["next_payment_attempt"] = ctx.now + RETRY_DAYS[tries - 1] * DAY if more else None
+    invoice["attempted"] = True
+    replan(ctx, invoice)
+    ctx.emit("invoice.payment_failed", invoice)
+    tell(ctx, invoice, "exhausted" if retried and not more else "failed")
+
+
+def _needs_action(ctx: Context, invoice: Object) -> None:
+    invoice |= {"attempted": True, "next_payment_attempt": None}
+    replan(ctx, invoice)
+    ctx.emit("invoice.payment_failed", invoice)
+    ctx.emit("invoice.payment_action_required", invoice)
+    tell(ctx, invoice, "failed")
+
+
+def _open_payment(ctx: Context, invoice: Object) -> None:
+    first = invoice["billing_reason"] == "subscription_create"
+    intent = payment_intents.create_payment_intent(
+        ctx,
+        amount=invoice["amount_due"],
+        currency=invoice["currency"],
+        customer=invoice["customer"],
+        description="Subscription creation" if first else f"Payment for Invoice {invoice['number']}",
+        application_fee_amount=application_fee(invoice),
+        setup_future_usage="off_session" if first else None,
+        _invoice=invoice["id"],
+    )
+    payment = ctx.insert(
+        {
+            "id": ctx.new_id("inpay"),
+            "object": "invoice_payment",
+            "amount_paid": None,
+            "amount_requested": invoice["amount_due"],
+            "created": ctx.now,
+            "currency": invoice["currency"],
+            "invoice": invoice["id"],
+            "is_default": True,
+            "livemode": False,
+            "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
+            "status": "open",
+            "status_transitions": {"canceled_at": None, "paid_at": None},
+        }
+    )
+    invoice |= {"_payment": payment["id"], "_payment_intent": intent["id"]}
+
+
+def _cancel_payment(ctx: Context, invoice: Object) -> None:
+    intent = payment_intent_of(ctx, invoice)
+    if intent is None:
+        return
+    payment = ctx.edit("invoice_payment", invoice["_payment"])
+    payment["status"] = "canceled"
+    payment["status_transitions"]["canceled_at"] = ctx.now
+    payment_intents.cancel(ctx, intent, "void_invoice")
+
+
+def _give_back(ctx: Context, invoice: Object) -> None:
+    """A voided invoice returns what it took from the customer's balance."""
+    customer = ctx.edit("customer", invoice["customer"])
+    customer["balance"] += invoice["starting_balance"] - invoice["ending_balance"]
+    ctx.updated("customer.updated", customer)
+
+
+def _set_currency(ctx: Context, invoice: Object) -> None:
+    if ctx.get("customer", invoice["customer"])["currency"] is None:
+        customer = ctx.edit("customer", invoice["customer"])
+        customer["currency"] = invoice["currency"]
+        ctx.updated("customer.updated", customer)
+
+
+def _must_be(invoice: Object, states: tuple[str, ...], verb: str) -> None:
+    if invoice["status"] not in states:
+        message = f"You can only {verb} an invoice that is {' or '.join(states)}; this one is {invoice['status']}."
+        raise invalid(message, code="invoice_not_editable")

@@ -1,0 +1,147 @@
+"""Makes invoices and keeps their totals consistent."""
+
+from sandbox.billing.amounts import smallest
+from sandbox.billing.periods import Period
+from sandbox.context import Context
+from sandbox.invoicing.lines import put_lines
+from sandbox.store import Object
+
+
+def new_invoice(
+    ctx: Context,
+    *,
+    customer: Object,
+    currency: str,
+    reason: str,
+    lines: list[Object],
+    period: Period | None = None,
+    subscription: Object | None = None,
+    proration_date: int | None = None,
+    collection_method: str = "charge_automatically",
+    days_until_due: int | None = None,
+    auto_advance: bool = False,
+) -> Object:
+    """A draft with its totals; it is neither stored nor told yet, so that a preview is made the same way."""
+    invoice_id = ctx.new_id("in")
+    account = ctx.tx.get(ctx.config.platform, "account", ctx.account) or {}
+    settings = {"default_mandate": None, "payment_method_options": None, "payment_method_types": None}
+    if subscription is not None:
+        settings["payment_method_types"] = subscription["payment_settings"]["payment_method_types"]
+    invoice: Object = {
+        "id": invoice_id,
+        "object": "invoice",
+        "account_country": account.get("country", "US"),
+        "account_name": (account.get("business_profile") or {}).get("name"),
+        "account_tax_ids": None,
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "amount_paid_off_stripe": 0,
+        "amount_shipping": 0,
+        "application": None,
+        "attempt_count": 0,
+        "attempted": False,
+        "auto_advance": auto_advance,
+        "automatic_tax": dict.fromkeys(("disabled_reason", "liability", "provider", "status")) | {"enabled": False},
+        "automatically_finalizes_at": None,
+        "billing_reason": reason,
+        "collection_method": collection_method,
+        "created": ctx.now,
+        "currency": currency,
+        "custom_fields": None,
+        "customer": customer["id"],
+        "customer_account": None,
+        "customer_address": customer["address"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_shipping": customer["shipping"],
+        "customer_tax_exempt": customer["tax_exempt"],
+        "customer_tax_ids": [],
+        "default_payment_method": None,
+        "default_source": None,
+        "default_tax_rates": [],
+        "description": subscription and subscription["description"],
+        "discounts": [],
+        "due_date": None,
+        "effective_at": None,
+        "ending_balance": None,
+        "footer": None,
+        "from_invoice": None,
+        "hosted_invoice_url": None,
+        "invoice_pdf": None,
+        "issuer": {"type": "self"},
+        "last_finalization_error": None,
+        "latest_revision": None,
+        "livemode": False,
+        "metadata": {},
+        "next_payment_attempt": None,
+        "number": None,
+        "on_behalf_of": None,
+        "parent": _parent(subscription, proration_date),
+        "payment_settings": settings,
+        "period_end": period.end if period else ctx.now,
+        "period_start": period.start if period else ctx.now,
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "receipt_number": None,
+        "rendering": None,
+        "shipping_cost": None,
+        "shipping_details": None,
+        "starting_balance": customer["balance"],
+        "statement_descriptor": None,
+        "status": "draft",
+        "status_details": None,
+        "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
+        "test_clock": customer["test_clock"],
+        "total_discount_amounts": [],
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+        "webhooks_delivered_at": ctx.now,
+        "_days_until_due": days_until_due,
+        "_fee": None,
+        "_fee_percent": subscription and subscription["application_fee_percent"],
+        "_subscription": subscription and subscription["id"],
+    }
+    put_lines(invoice, lines)
+    add_up(invoice)
+    return invoice
+
+
+def add_up(invoice: Object) -> int:
+    """Set every total from the lines and the starting balance; returns the balance that would be left."""
+    total = sum(line["amount"] for line in invoice["_lines"])
+    due, left = owed(total, invoice["starting_balance"], invoice["currency"])
+    invoice |= {
+        "amount_due": due,
+        "amount_remaining": due - invoice["amount_paid"],
+        "subtotal": total,
+        "subtotal_excluding_tax": total,
+        "total": total,
+        "total_excluding_tax": total,
+    }
+    return left
+
+
+def owed(total: int, balance: int, currency: str) -> tuple[int, int]:
+    """What is charged now and the customer's balance after it: a credit is used up, a too small sum is kept."""
+    sum_of_both = total + balance
+    if sum_of_both < smallest(currency):
+        return 0, sum_of_both
+    return sum_of_both, 0
+
+
+def application_fee(invoice: Object) -> int | None:
+    """What the platform takes: the fixed fee, or the subscription's percentage of the total."""
+    fee: int | None = invoice["_fee"]
+    if fee is not None or invoice["_fee_percent"] is None:
+        return fee
+    return min(round(invoice["total"] * invoice["_fee_percent"] / 100), int(invoice["amount_due"]))
+
+
+def _parent(subscription: Object | None, proration_date: int | None) -> Object | None:
+    if subscription is None:
+        return None
+    details = {"metadata": dict(subscription["metadata"]), "subscription": subscription["id"]}
+    if proration_date is not None:
+        details["subscription_proration_date"] = proration_date
+    return {"quote_details": None, "subscription_details": details, "type": "subscription_details"}

@@ -1,0 +1,20 @@
+"""The hosted pages: Checkout, the customer portal, onboarding and 3-D Secure, as plain forms."""
+
+from starlette.routing import Route
+
+from sandbox.http.api import Api
+from sandbox.pages import authenticate, checkout, onboarding, portal
+from sandbox.pages.desk import Desk
+from sandbox.pages.render import stylesheet
+
+
+def routes(api: Api) -> list[Route]:
+    """The pages' routes, for the application that also serves `api`."""
+    desk = Desk(api)
+    return [
+        Route("/assets/sandbox.css", stylesheet),
+        *checkout.routes(desk),
+        *portal.routes(desk),
+        *onboarding.routes(desk),
+        *authenticate.routes(desk),
+    ]

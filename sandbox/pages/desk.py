@@ -1,0 +1,53 @@
+"""Where a page meets the state: each visit or form is one transaction, as an API request is."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sandbox.context import Context
+from sandbox.errors import StripeError
+from sandbox.http.api import Api
+from sandbox.store import Object, Transaction
+
+Result = TypeVar("Result")
+
+
+class Desk:
+    """Runs the pages' work on the state of an API."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    @property
+    def platform(self) -> str:
+        """The platform's own account, which holds the connected ones."""
+        return self._api.config.platform
+
+    def account_of(self, object_id: str) -> str | None:
+        """The account that holds the object: a page's address names only the object."""
+        kinds = self._api.store.kinds
+        return next((account for account in self._api.store.accounts if (account, object_id) in kinds), None)
+
+    def act(self, account: str, work: Callable[[Context], Result]) -> Result:
+        """Do the work and keep it; a refusal undoes it, but for what Stripe keeps of a failed payment."""
+        tx = Transaction(self._api.store)
+        ctx = Context(tx, self._api.config, account, int(self._api.config.clock()))
+        try:
+            done = work(ctx)
+        except StripeError as refused:
+            if refused.keep:
+                self._api.commit(tx)
+            else:
+                tx.rollback()
+            raise
+        except BaseException:
+            tx.rollback()
+            raise
+        self._api.commit(tx)
+        return done
+
+    def business_name(self, account: str) -> str:
+        """What the page calls the seller."""
+        found: Object = self._api.store.table(self.platform, "account").get(account, {})
+        profile = found.get("business_profile") or {}
+        dashboard = (found.get("settings") or {}).get("dashboard") or {}
+        return str(profile.get("name") or dashboard.get("display_name") or "Sandbox business")

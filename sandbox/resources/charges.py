@@ -1,0 +1,154 @@
+"""Charges: made by payment intents, read over the API."""
+
+from sandbox.billing.cards import Outcome, Result
+from sandbox.context import Context
+from sandbox.http.lists import page
+from sandbox.ids import letters
+from sandbox.operations import operation
+from sandbox.resources import application_fees
+from sandbox.resources.shared import merge_metadata
+from sandbox.store import Object
+
+
+def make(ctx: Context, intent: Object, payment_method: Object, outcome: Outcome) -> Object:
+    """The charge of one attempt of a payment intent, with its event."""
+    paid = outcome.result is Result.SUCCEEDED
+    captured = paid and intent["capture_method"] != "manual"
+    charge_id = ctx.new_id("ch")
+    charge: Object = {
+        "id": charge_id,
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": intent["amount"] if captured else 0,
+        "amount_refunded": 0,
+        "application": ctx.application,
+        "application_fee": None,
+        "application_fee_amount": intent["application_fee_amount"],
+        "balance_transaction": None,
+        "billing_details": payment_method["billing_details"],
+        "calculated_statement_descriptor": intent["statement_descriptor"] or "SANDBOX",
+        "captured": captured,
+        "created": ctx.now,
+        "currency": intent["currency"],
+        "customer": intent["customer"],
+        "description": intent["description"],
+        "destination": None,
+        "dispute": None,
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "failure_code": outcome.code,
+        "failure_message": outcome.message,
+        "fraud_details": {},
+        "livemode": False,
+        "metadata": dict(intent["metadata"]),
+        "on_behalf_of": None,
+        "order": None,
+        "outcome": _outcome(outcome),
+        "paid": paid,
+        "payment_intent": intent["id"],
+        "payment_method": payment_method["id"],
+        "payment_method_details": {"card": _card(intent, payment_method), "type": "card"},
+        "presentment_details": None,
+        "radar_options": {},
+        "receipt_email": intent["receipt_email"],
+        "receipt_number": None,
+        "receipt_url": None,
+        "refunded": False,
+        "review": None,
+        "shipping": intent["shipping"],
+        "source": None,
+        "source_transfer": None,
+        "statement_descriptor": intent["statement_descriptor"],
+        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
+        "status": "succeeded" if paid else "failed",
+        "transfer_data": None,
+        "transfer_group": intent["transfer_group"],
+    }
+    ctx.insert(charge)
+    if captured:
+        application_fees.take(ctx, charge)
+    ctx.emit("charge.succeeded" if paid else "charge.failed", charge)
+    return charge
+
+
+def capture(ctx: Context, charge_id: str, amount: int) -> None:
+    """Take `amount` of an authorised charge; what is left goes back."""
+    charge = ctx.edit("charge", charge_id)
+    charge |= {"captured": True, "amount_captured": amount, "amount_refunded": charge["amount"] - amount}
+    application_fees.take(ctx, charge)
+    ctx.updated("charge.captured", charge)
+
+
+def release(ctx: Context, charge_id: str) -> None:
+    """Give back an authorised charge that was never captured."""
+    charge = ctx.edit("charge", charge_id)
+    charge |= {"amount_refunded": charge["amount"], "refunded": True}
+    ctx.updated("charge.refunded", charge)
+
+
+@operation("GET", "/v1/charges/{charge}")
+def retrieve(ctx: Context) -> Object:
+    return ctx.get("charge", ctx.path["charge"])
+
+
+@operation("POST", "/v1/charges/{charge}", takes=("description", "metadata", "receipt_email"))
+def update(ctx: Context) -> Object:
+    charge = ctx.edit("charge", ctx.path["charge"])
+    for name in ("description", "receipt_email"):
+        if name in ctx.params:
+            charge[name] = ctx.params[name]
+    merge_metadata(charge, ctx)
+    ctx.updated("charge.updated", charge)
+    return charge
+
+
+@operation("GET", "/v1/charges")
+def list_all(ctx: Context) -> Object:
+    names = ("customer", "payment_intent", "transfer_group")
+    wanted = {name: ctx.params[name] for name in names if name in ctx.params}
+    return page(
+        ctx,
+        "charge",
+        "/v1/charges",
+        lambda charge: all(charge[name] == value for name, value in wanted.items()),
+    )
+
+
+def _outcome(outcome: Outcome) -> Object:
+    paid = outcome.result is Result.SUCCEEDED
+    return {
+        "advice_code": outcome.advice_code,
+        "network_advice_code": None,
+        "network_decline_code": outcome.network_decline_code,
+        "network_status": "approved_by_network" if paid else "declined_by_network",
+        "reason": None if paid else outcome.decline_code,
+        "risk_level": "normal",
+        "risk_score": 20,
+        "seller_message": "Payment complete."
+        if paid
+        else "The bank did not return any further details with this decline.",
+        "type": "authorized" if paid else "issuer_declined",
+    }
+
+
+def _card(intent: Object, payment_method: Object) -> Object:
+    card = payment_method["card"]
+    kept = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
+    return {
+        "amount_authorized": intent["amount"],
+        "authorization_code": letters(f"authorization:{intent['id']}", 6).upper(),
+        **{name: card[name] for name in kept},
+        "extended_authorization": {"status": "disabled"},
+        "incremental_authorization": {"status": "unavailable"},
+        "installments": None,
+        "mandate": None,
+        "multicapture": {"status": "unavailable"},
+        "network": card["brand"],
+        "network_token": {"used": False},
+        "network_transaction_id": None,
+        "overcapture": {"maximum_amount_capturable": intent["amount"], "status": "unavailable"},
+        "regulated_status": "unregulated",
+        "three_d_secure": None,
+        "transaction_link_id": None,
+        "wallet": None,
+    }

@@ -1,0 +1,169 @@
+"""Checkout sessions over the API; the page that completes one is in `sandbox/pages/`."""
+
+from typing import Any
+
+from sandbox.checkout.lines import MAX_RECURRING, line_items, reduction_of
+from sandbox.checkout.session import KIND, new_session
+from sandbox.context import Context
+from sandbox.errors import invalid, not_implemented
+from sandbox.http.expand import expandable
+from sandbox.http.lists import page
+from sandbox.operations import operation
+from sandbox.resources.shared import merge_metadata
+from sandbox.store import Object
+
+# What would change what is bought or asked: refused, rather than accepted and ignored.
+LATER = (
+    "after_expiration",
+    "consent_collection",
+    "custom_fields",
+    "managed_payments",
+    "name_collection",
+    "optional_items",
+    "shipping_address_collection",
+    "shipping_options",
+    "tax_id_collection",
+)
+SUBSCRIPTION_LATER = ("billing_cycle_anchor_config", "pending_invoice_item_interval", "transfer_data")
+
+
+@operation("POST", "/v1/checkout/sessions")
+def create(ctx: Context) -> Object:
+    given = ctx.params
+    _refuse_what_is_missing(given)
+    mode = _mode(given)
+    data = given.get("subscription_data", {})
+    reduction = reduction_of(ctx, given.get("discounts") or [])
+    trial = "trial_end" in data or "trial_period_days" in data
+    lines = line_items(ctx, given.get("line_items") or [], reduction, trial)
+    _fit_mode(ctx, mode, lines)
+    session = new_session(ctx, mode, lines, reduction)
+    merge_metadata(session, ctx)
+    ctx.insert(session)
+    return session
+
+
+@operation("GET", "/v1/checkout/sessions/{session}")
+def retrieve(ctx: Context) -> Object:
+    return ctx.get(KIND, ctx.path["session"])
+
+
+@operation("POST", "/v1/checkout/sessions/{session}")
+def update(ctx: Context) -> Object:
+    for name in ctx.params.keys() - {"metadata", "expand"}:
+        raise not_implemented("POST", f"/v1/checkout/sessions/{{session}} with {name}")
+    session = ctx.edit(KIND, ctx.path["session"])
+    merge_metadata(session, ctx)
+    return session
+
+
+@operation("GET", "/v1/checkout/sessions")
+def list_all(ctx: Context) -> Object:
+    given = ctx.params
+    email = (given.get("customer_details") or {}).get("email")
+
+    def keep(session: Object) -> bool:
+        details = session["customer_details"] or {}
+        same = all(
+            session[name] == given[name]
+            for name in ("customer", "payment_intent", "payment_link", "status", "subscription")
+            if name in given
+        )
+        return same and (email is None or details.get("email") == email)
+
+    return page(ctx, KIND, "/v1/checkout/sessions", keep)
+
+
+@operation("POST", "/v1/checkout/sessions/{session}/expire")
+def expire(ctx: Context) -> Object:
+    session = ctx.edit(KIND, ctx.path["session"])
+    if session["status"] != "open":
+        message = (
+            'Only Checkout Sessions with a status in ["open"] can be expired. '
+            f"This Checkout Session has a status of `{session['status']}`."
+        )
+        raise invalid(message)
+    close_expired(ctx, session)
+    return session
+
+
+@operation("GET", "/v1/checkout/sessions/{session}/line_items")
+def list_line_items(ctx: Context) -> Object:
+    session = ctx.get(KIND, ctx.path["session"])
+    limit, after = ctx.params.get("limit", 10), ctx.params.get("starting_after")
+    lines = shown_lines(ctx, session)
+    start = next((index + 1 for index, line in enumerate(lines) if line["id"] == after), 0)
+    data = lines[start : start + limit]
+    url = f"/v1/checkout/sessions/{session['id']}/line_items"
+    return {"object": "list", "data": data, "has_more": len(lines) > start + limit, "url": url}
+
+
+@expandable(KIND, "line_items")
+def expanded_line_items(ctx: Context, session: Object) -> Any:
+    lines = shown_lines(ctx, ctx.get(KIND, session["id"]))
+    url = f"/v1/checkout/sessions/{session['id']}/line_items"
+    return {"object": "list", "data": lines[:10], "has_more": len(lines) > 10, "url": url}
+
+
+def shown_lines(ctx: Context, session: Object) -> list[Object]:
+    """The lines as they are answered: with their whole price."""
+    return [line | {"price": _public_price(ctx, line["price"])} for line in session["_lines"]]
+
+
+def close_expired(ctx: Context, session: Object) -> None:
+    """End an open session that nobody completed."""
+    session["status"], session["url"] = "expired", None
+    ctx.emit("checkout.session.expired", session)
+
+
+def _public_price(ctx: Context, price_id: str) -> Object:
+    return {name: value for name, value in ctx.get("price", price_id).items() if name[0] != "_"}
+
+
+def _refuse_what_is_missing(given: dict[str, Any]) -> None:
+    asked = [name for name in LATER if given.get(name)]
+    asked += [f"subscription_data[{name}]" for name in SUBSCRIPTION_LATER if name in given.get("subscription_data", {})]
+    asked += [
+        f"{name}[enabled]" for name in ("automatic_tax", "invoice_creation") if given.get(name, {}).get("enabled")
+    ]
+    if given.get("ui_mode", "hosted_page") != "hosted_page":
+        asked.append(f"ui_mode={given['ui_mode']}")
+    if asked:
+        raise not_implemented("POST", f"/v1/checkout/sessions with {asked[0]}")
+
+
+def _mode(given: dict[str, Any]) -> str:
+    if "success_url" not in given:
+        raise invalid("Missing required param: success_url.", param="success_url", code="parameter_missing")
+    if "mode" not in given:
+        raise invalid("Missing required param: mode.", param="mode", code="parameter_missing")
+    mode = str(given["mode"])
+    for name, its_mode in (("subscription_data", "subscription"), ("payment_intent_data", "payment")):
+        if name in given and mode != its_mode:
+            raise invalid(f"You can not pass `{name}` in `{mode}` mode.", param=name)
+    if "customer" in given and "customer_email" in given:
+        message = "You may only specify one of these parameters: customer, customer_email."
+        raise invalid(message, param="customer_email")
+    if mode == "setup":
+        if given.get("line_items"):
+            raise invalid("You can not pass `line_items` in `setup` mode.", param="line_items")
+    elif not given.get("line_items"):
+        raise invalid("Missing required param: line_items.", param="line_items", code="parameter_missing")
+    return mode
+
+
+def _fit_mode(ctx: Context, mode: str, lines: list[Object]) -> None:
+    recurring = sum(ctx.get("price", line["price"])["type"] == "recurring" for line in lines)
+    if mode == "payment" and recurring:
+        raise invalid(
+            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode "
+            "or use only one-time prices.",
+            param="line_items",
+        )
+    if mode == "subscription" and not recurring:
+        raise invalid(
+            "You must provide at least one recurring price in `subscription` mode when using prices.",
+            param="line_items",
+        )
+    if recurring > MAX_RECURRING:
+        raise invalid(f"You may not have more than {MAX_RECURRING} recurring prices.", param="line_items")

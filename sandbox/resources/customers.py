@@ -1,0 +1,151 @@
+"""Customers."""
+
+from typing import Any
+
+from sandbox.context import Context
+from sandbox.errors import missing
+from sandbox.http.expand import expandable
+from sandbox.http.lists import page
+from sandbox.ids import letters
+from sandbox.operations import operation
+from sandbox.resources import payment_methods
+from sandbox.resources.shared import ADDRESS, assign, merge_metadata
+from sandbox.store import Object
+
+PLAIN = (
+    "balance",
+    "business_name",
+    "description",
+    "email",
+    "individual_name",
+    "invoice_prefix",
+    "name",
+    "next_invoice_sequence",
+    "phone",
+)
+TAKES = (*PLAIN, "address", "invoice_settings", "metadata", "preferred_locales", "shipping", "tax_exempt")
+
+
+@operation("POST", "/v1/customers", takes=(*TAKES, "payment_method"))
+def create(ctx: Context) -> Object:
+    customer_id = ctx.new_id("cus")
+    customer: Object = {
+        "id": customer_id,
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": ctx.now,
+        "currency": None,
+        "customer_account": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": letters(f"invoice-prefix:{customer_id}", 8).upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": False,
+        "metadata": {},
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }
+    ctx.insert(customer)
+    _first_payment_method(ctx, customer)
+    _apply(ctx, customer)
+    ctx.emit("customer.created", customer)
+    return customer
+
+
+@operation("GET", "/v1/customers/{customer}")
+def retrieve(ctx: Context) -> Object:
+    return ctx.get("customer", ctx.path["customer"])
+
+
+@operation("POST", "/v1/customers/{customer}", takes=TAKES)
+def update(ctx: Context) -> Object:
+    customer = ctx.edit("customer", ctx.path["customer"])
+    _apply(ctx, customer)
+    ctx.updated("customer.updated", customer)
+    return customer
+
+
+@operation("DELETE", "/v1/customers/{customer}")
+def delete(ctx: Context) -> Object:
+    customer = ctx.edit("customer", ctx.path["customer"])
+    ctx.emit("customer.deleted", customer)
+    # Stripe still answers for a deleted customer, with these three keys only.
+    for name in customer.keys() - {"id", "object"}:
+        del customer[name]
+    customer["deleted"] = True
+    return customer
+
+
+@operation("GET", "/v1/customers")
+def list_all(ctx: Context) -> Object:
+    email = ctx.params.get("email")
+    return page(ctx, "customer", "/v1/customers", lambda found: email is None or found["email"] == email)
+
+
+@expandable("customer", "tax")
+def tax(_ctx: Context, _customer: Object) -> Any:
+    return {
+        "automatic_tax": "unrecognized_location",
+        "ip_address": None,
+        "location": None,
+        "provider": "stripe",
+    }
+
+
+@expandable("customer", "invoice_credit_balance")
+def credit(_ctx: Context, _customer: Object) -> Any:
+    return {}
+
+
+def _first_payment_method(ctx: Context, customer: Object) -> None:
+    if "payment_method" not in ctx.params:
+        return
+    given = ctx.params["payment_method"]
+    attached = payment_methods.attach(ctx, payment_methods.resolve(ctx, given), customer["id"])
+    settings = ctx.params.get("invoice_settings") or {}
+    if settings.get("default_payment_method") == given:
+        settings["default_payment_method"] = attached["id"]  # a test id became an object of its own
+
+
+def _apply(ctx: Context, customer: Object) -> None:
+    given = ctx.params
+    assign(customer, ctx, PLAIN)
+    merge_metadata(customer, ctx)
+    if "preferred_locales" in given:
+        customer["preferred_locales"] = given["preferred_locales"]
+    if "tax_exempt" in given:
+        customer["tax_exempt"] = given["tax_exempt"] or "none"
+    if "address" in given:
+        customer["address"] = _address(given["address"])
+    if "shipping" in given:
+        shipping = given["shipping"]
+        customer["shipping"] = shipping and {
+            "address": _address(shipping["address"]),
+            "name": shipping["name"],
+            "phone": shipping.get("phone"),
+        }
+    settings = given.get("invoice_settings") or {}
+    default = settings.get("default_payment_method")
+    if default is not None:
+        param = "invoice_settings[default_payment_method]"
+        if ctx.get("payment_method", default, param=param)["customer"] != customer["id"]:
+            raise missing("payment_method", default, param=param)
+    customer["invoice_settings"] = customer["invoice_settings"] | settings
+
+
+def _address(given: Object | None) -> Object | None:
+    return None if given is None else {name: given.get(name) for name in ADDRESS}

@@ -1,0 +1,166 @@
+"""Invoice items over the API."""
+
+from decimal import Decimal
+
+from sandbox.billing.periods import Period
+from sandbox.billing.pricing import rounded, total
+from sandbox.context import Context
+from sandbox.errors import invalid, not_implemented
+from sandbox.http.lists import page
+from sandbox.invoicing.invoice import add_up
+from sandbox.invoicing.items import new_item
+from sandbox.invoicing.lines import line_of_item, put_lines
+from sandbox.operations import operation
+from sandbox.planning import on_clock
+from sandbox.resources.shared import assign, merge_metadata
+from sandbox.store import Object
+
+TAKES = ("amount", "description", "discountable", "metadata", "period")
+NEW = (
+    *TAKES,
+    "currency",
+    "customer",
+    "invoice",
+    "pricing",
+    "quantity",
+    "subscription",
+    "unit_amount_decimal",
+)
+
+
+@operation("POST", "/v1/invoiceitems", takes=NEW)
+def create(ctx: Context) -> Object:
+    given = ctx.params
+    if "customer" not in given:
+        raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
+    customer = ctx.get("customer", given["customer"], param="customer")
+    ctx = on_clock(ctx, customer)
+    quantity = given.get("quantity", 1)
+    amount, currency, pricing, words = _worth(ctx, quantity)
+    period = given.get("period")
+    if "subscription" in given:
+        ctx.get("subscription", given["subscription"], param="subscription")
+    item = new_item(
+        ctx,
+        customer=customer,
+        amount=amount,
+        currency=currency,
+        description=given.get("description", words),
+        period=period and Period(period["start"], period["end"]),
+        quantity=quantity,
+        pricing=pricing,
+        subscription=given.get("subscription"),
+        discountable=given.get("discountable", True),
+    )
+    merge_metadata(item, ctx)
+    if "invoice" in given:
+        _put_on_draft(ctx, item, given["invoice"])
+    ctx.emit("invoiceitem.created", item)
+    return item
+
+
+@operation("GET", "/v1/invoiceitems/{invoiceitem}")
+def retrieve(ctx: Context) -> Object:
+    return ctx.get("invoiceitem", ctx.path["invoiceitem"])
+
+
+@operation("POST", "/v1/invoiceitems/{invoiceitem}", takes=TAKES)
+def update(ctx: Context) -> Object:
+    item = ctx.edit("invoiceitem", ctx.path["invoiceitem"])
+    if item["invoice"] is not None:
+        raise not_implemented("POST", "/v1/invoiceitems/{invoiceitem} of an item that is on an invoice")
+    if "amount" in ctx.params and item["pricing"]:
+        item["pricing"]["unit_amount_decimal"] = str(ctx.params["amount"])
+    assign(item, ctx, ("amount", "description", "discountable", "period"))
+    item["net_amount"] = item["amount"]
+    merge_metadata(item, ctx)
+    return item
+
+
+@operation("DELETE", "/v1/invoiceitems/{invoiceitem}")
+def delete(ctx: Context) -> Object:
+    item = ctx.get("invoiceitem", ctx.path["invoiceitem"])
+    if item["invoice"] is not None:
+        _take_off_draft(ctx, item)
+    ctx.emit("invoiceitem.deleted", item)
+    ctx.delete(item)
+    return {"id": item["id"], "object": "invoiceitem", "deleted": True}
+
+
+@operation("GET", "/v1/invoiceitems")
+def list_all(ctx: Context) -> Object:
+    given = ctx.params
+    if "customer_account" in given:
+        raise not_implemented("GET", "/v1/invoiceitems with customer_account")
+
+    def keep(item: Object) -> bool:
+        same = all(item[name] == given[name] for name in ("customer", "invoice") if name in given)
+        return same and ("pending" not in given or given["pending"] is (item["invoice"] is None))
+
+    # Invoice items call their second `date`.
+    by_date = given.pop("created", None)
+    if by_date is not None:
+        raise not_implemented("GET", "/v1/invoiceitems with created")
+    return page(ctx, "invoiceitem", "/v1/invoiceitems", keep)
+
+
+def _worth(ctx: Context, quantity: int) -> tuple[int, str, Object | None, str | None]:
+    given = ctx.params
+    ways = [name for name in ("amount", "pricing", "unit_amount_decimal") if name in given]
+    if len(ways) != 1:
+        raise invalid("You must specify exactly one of `amount`, `pricing` or `unit_amount_decimal`.", param="amount")
+    if ways == ["pricing"]:
+        price_id = given["pricing"].get("price")
+        price = ctx.get("price", price_id or "", param="pricing[price]")
+        if price["type"] != "one_time":
+            raise invalid(
+                "The price specified is set to `type=recurring` but this field only accepts prices with "
+                "`type=one_time`.",
+                param="pricing[price]",
+            )
+        product = ctx.get("product", price["product"])
+        pricing = {
+            "price_details": {"price": price["id"], "product": price["product"]},
+            "type": "price_details",
+            "unit_amount_decimal": price["unit_amount_decimal"],
+        }
+        return total(price, quantity), price["currency"], pricing, product["name"]
+    if "currency" not in given:
+        raise invalid("Missing required param: currency.", param="currency", code="parameter_missing")
+    if ways == ["amount"]:
+        if "quantity" in given:
+            raise invalid("You may not specify `quantity` with `amount`.", param="quantity")
+        amount, unit = given["amount"], str(given["amount"])
+    else:
+        unit = given["unit_amount_decimal"]
+        amount = rounded(Decimal(unit) * quantity)
+    # Stripe makes a price and a product behind an amount; here there is only the amount.
+    pricing = {"price_details": None, "type": "price_details", "unit_amount_decimal": unit}
+    return amount, given["currency"].lower(), pricing, None
+
+
+def _put_on_draft(ctx: Context, item: Object, invoice_id: str) -> None:
+    ctx.get("invoice", invoice_id, param="invoice")
+    invoice = ctx.edit("invoice", invoice_id)
+    if invoice["status"] != "draft" or invoice["customer"] != item["customer"]:
+        raise invalid("You can only add items to a draft invoice of the same customer.", param="invoice")
+    if invoice["currency"] != item["currency"]:
+        raise invalid("The currency of the item and of the invoice must be the same.", param="currency")
+    item["invoice"] = invoice["id"]
+    put_lines(invoice, [*invoice["_lines"], line_of_item(ctx, item)])
+    add_up(invoice)
+    ctx.updated("invoice.updated", invoice)
+
+
+def _take_off_draft(ctx: Context, item: Object) -> None:
+    invoice = ctx.edit("invoice", item["invoice"])
+    if invoice["status"] != "draft":
+        raise invalid("You can't delete an invoice item that is attached to a finalized invoice.")
+    put_lines(invoice, [line for line in invoice["_lines"] if not _comes_from(line, item["id"])])
+    add_up(invoice)
+    ctx.updated("invoice.updated", invoice)
+
+
+def _comes_from(line: Object, item: str) -> bool:
+    parent = line["parent"]
+    return bool((parent["subscription_item_details"] or parent["invoice_item_details"])["invoice_item"] == item)

@@ -1,0 +1,225 @@
+"""Invoices over the API."""
+
+from sandbox.context import Context, public
+from sandbox.errors import invalid, not_implemented
+from sandbox.http.expand import expandable
+from sandbox.http.lists import page, window
+from sandbox.invoicing import collection
+from sandbox.invoicing.invoice import add_up, new_invoice
+from sandbox.invoicing.items import pending
+from sandbox.invoicing.lines import line_of_item
+from sandbox.operations import operation
+from sandbox.planning import on_clock
+from sandbox.resources.shared import assign, merge_metadata
+from sandbox.store import Object
+
+PLAIN = ("custom_fields", "description", "due_date", "effective_at", "footer", "number", "statement_descriptor")
+CHANGES = (
+    *PLAIN,
+    "application_fee_amount",
+    "auto_advance",
+    "automatic_tax",
+    "automatically_finalizes_at",
+    "collection_method",
+    "days_until_due",
+    "default_payment_method",
+    "metadata",
+)
+
+
+@operation(
+    "POST",
+    "/v1/invoices",
+    takes=(*CHANGES, "customer", "currency", "pending_invoice_items_behavior", "subscription"),
+)
+def create(ctx: Context) -> Object:
+    given = ctx.params
+    if "customer" not in given:
+        raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
+    customer = ctx.get("customer", given["customer"], param="customer")
+    ctx = on_clock(ctx, customer)
+    subscription = None
+    if "subscription" in given:
+        subscription = ctx.get("subscription", given["subscription"], param="subscription")
+    currency = str(given.get("currency") or customer["currency"] or "usd").lower()
+    include = given.get("pending_invoice_items_behavior", "exclude") == "include" or subscription is not None
+    items = pending(ctx, customer["id"], currency, given.get("subscription")) if include else []
+    if include and given.get("currency") is None and not items:
+        items, currency = _any_currency(ctx, customer, currency)
+    if subscription is not None and not items:
+        raise invalid("Nothing to invoice for subscription", code="invoice_no_subscription_line_items")
+    invoice = new_invoice(
+        ctx,
+        customer=customer,
+        currency=currency,
+        reason="subscription_update" if subscription else "manual",
+        lines=[line_of_item(ctx, item) for item in items],
+        subscription=subscription,
+        collection_method=given.get("collection_method", "charge_automatically"),
+    )
+    _apply(ctx, invoice)
+    return collection.store(ctx, invoice, items)
+
+
+@operation("GET", "/v1/invoices/{invoice}")
+def retrieve(ctx: Context) -> Object:
+    return ctx.get("invoice", ctx.path["invoice"])
+
+
+@operation("POST", "/v1/invoices/{invoice}", takes=CHANGES)
+def update(ctx: Context) -> Object:
+    ctx, invoice = _mine(ctx)
+    final = ctx.params.keys() - {"metadata", "auto_advance", "default_payment_method", "expand"}
+    if invoice["status"] != "draft" and final:
+        raise invalid("Finalized invoices can't be updated in this way", code="invoice_not_editable")
+    _apply(ctx, invoice)
+    collection.replan(ctx, invoice)
+    ctx.updated("invoice.updated", invoice)
+    return invoice
+
+
+@operation("DELETE", "/v1/invoices/{invoice}")
+def delete(ctx: Context) -> Object:
+    ctx, invoice = _mine(ctx)
+    if invoice["status"] != "draft" or invoice["_subscription"] is not None:
+        raise invalid("You can only delete draft invoices that are not of a subscription.", code="invoice_not_editable")
+    for item in list(ctx.tx.newest(ctx.account, "invoiceitem")):
+        if item["invoice"] == invoice["id"]:
+            ctx.delete(item)
+    invoice["auto_advance"] = False
+    collection.replan(ctx, invoice)
+    ctx.emit("invoice.deleted", invoice)
+    ctx.delete(invoice)
+    return {"id": invoice["id"], "object": "invoice", "deleted": True}
+
+
+@operation("GET", "/v1/invoices")
+def list_all(ctx: Context) -> Object:
+    given = ctx.params
+    for name in ("customer_account", "due_date"):
+        if name in given:
+            raise not_implemented("GET", f"/v1/invoices with {name}")
+
+    def keep(invoice: Object) -> bool:
+        same = all(
+            invoice[name] == given[name] for name in ("collection_method", "customer", "status") if name in given
+        )
+        return same and ("subscription" not in given or invoice["_subscription"] == given["subscription"])
+
+    return page(ctx, "invoice", "/v1/invoices", keep)
+
+
+@operation("GET", "/v1/invoices/{invoice}/lines")
+def list_lines(ctx: Context) -> Object:
+    invoice = ctx.get("invoice", ctx.path["invoice"])
+    return window(ctx, invoice["_lines"], "line_item", f"/v1/invoices/{invoice['id']}/lines")
+
+
+@operation("POST", "/v1/invoices/{invoice}/finalize")
+def finalize(ctx: Context) -> Object:
+    ctx, invoice = _mine(ctx)
+    invoice = collection.finalize(ctx, invoice["id"], ctx.params.get("auto_advance"))
+    if invoice["status"] == "open" and invoice["auto_advance"] and _automatic(invoice):
+        # Stripe charges a finalised invoice that advances by itself about an hour later.
+        invoice["next_payment_attempt"] = ctx.now + collection.HOUR
+        collection.replan(ctx, invoice)
+    return invoice
+
+
+@operation("POST", "/v1/invoices/{invoice}/pay", takes=("payment_method", "paid_out_of_band", "off_session", "forgive"))
+def pay(ctx: Context) -> Object:
+    ctx, invoice = _mine(ctx)
+    if invoice["status"] == "paid":
+        raise invalid("Invoice is already paid", code="invoice_already_paid")
+    if invoice["status"] == "void":
+        raise invalid("You can't pay a voided invoice.", code="invoice_not_editable")
+    if invoice["status"] == "draft":
+        collection.finalize(ctx, invoice["id"])
+    if invoice["status"] == "paid":
+        return invoice
+    if ctx.params.get("paid_out_of_band"):
+        return collection.pay_elsewhere(ctx, invoice["id"])
+    if ctx.params.get("forgive"):
+        raise not_implemented("POST", "/v1/invoices/{invoice}/pay with forgive")
+    collection.pay(ctx, invoice["id"], ctx.params.get("payment_method"))
+    if invoice["status"] != "paid":
+        raise collection.declined_error(ctx, invoice)
+    return invoice
+
+
+@operation("POST", "/v1/invoices/{invoice}/send")
+def send(ctx: Context) -> Object:
+    ctx, invoice = _mine(ctx)
+    if invoice["collection_method"] != "send_invoice":
+        raise invalid("You can only manually send an invoice if its collection method is 'send_invoice'.")
+    if invoice["status"] == "draft":
+        collection.finalize(ctx, invoice["id"])
+    ctx.emit("invoice.sent", invoice)
+    return invoice
+
+
+@operation("POST", "/v1/invoices/{invoice}/void")
+def void(ctx: Context) -> Object:
+    ctx, invoice = _mine(ctx)
+    return collection.void(ctx, invoice["id"])
+
+
+@operation("POST", "/v1/invoices/{invoice}/mark_uncollectible")
+def mark_uncollectible(ctx: Context) -> Object:
+    ctx, invoice = _mine(ctx)
+    return collection.mark_uncollectible(ctx, invoice["id"], "user_forgiven")
+
+
+@expandable("invoice", "payments")
+def payments(ctx: Context, invoice: Object) -> Object:
+    found = [public(payment) for payment in collection.payments_of(ctx, invoice["id"])]
+    return {"object": "list", "data": found[:10], "has_more": len(found) > 10, "url": "/v1/invoices/payments"}
+
+
+@expandable("invoice", "confirmation_secret")
+def confirmation_secret(ctx: Context, invoice: Object) -> Object | None:
+    stored = ctx.tx.get(ctx.account, "invoice", invoice["id"])
+    intent = stored and collection.payment_intent_of(ctx, stored)
+    return intent and {"client_secret": intent["client_secret"], "type": "payment_intent"}
+
+
+def _mine(ctx: Context) -> tuple[Context, Object]:
+    invoice = ctx.edit("invoice", ctx.path["invoice"])
+    return on_clock(ctx, invoice), invoice
+
+
+def _automatic(invoice: Object) -> bool:
+    return bool(invoice["collection_method"] == "charge_automatically")
+
+
+def _any_currency(ctx: Context, customer: Object, currency: str) -> tuple[list[Object], str]:
+    for item in ctx.tx.newest(ctx.account, "invoiceitem"):
+        if item["customer"] == customer["id"] and item["invoice"] is None and customer["currency"] is None:
+            return pending(ctx, customer["id"], item["currency"], None), item["currency"]
+    return [], currency
+
+
+def _apply(ctx: Context, invoice: Object) -> None:
+    given = ctx.params
+    if given.get("automatic_tax", {}).get("enabled"):
+        raise not_implemented("POST", "/v1/invoices with automatic_tax[enabled]=true")
+    assign(invoice, ctx, (*PLAIN, "auto_advance", "automatically_finalizes_at", "collection_method"))
+    merge_metadata(invoice, ctx)
+    if "application_fee_amount" in given:
+        invoice["_fee"] = given["application_fee_amount"]
+    if "days_until_due" in given:
+        invoice["_days_until_due"] = given["days_until_due"]
+    sent = invoice["collection_method"] == "send_invoice"
+    if sent and invoice["due_date"] is None and invoice["_days_until_due"] is None:
+        raise invalid("You must provide either days_until_due or due_date.", param="days_until_due")
+    if not sent and ("days_until_due" in given or "due_date" in given):
+        raise invalid("You can only set a due date if `collection_method=send_invoice`.", param="days_until_due")
+    if given.get("default_payment_method"):
+        method = ctx.get("payment_method", given["default_payment_method"], param="default_payment_method")
+        if method["customer"] != invoice["customer"]:
+            raise invalid("The customer does not have a payment method with this ID.", param="default_payment_method")
+    assign(invoice, ctx, ("default_payment_method",))
+    if invoice["status"] == "draft":
+        if invoice["auto_advance"] and invoice["automatically_finalizes_at"] is None:
+            invoice["automatically_finalizes_at"] = ctx.now + collection.HOUR
+        add_up(invoice)

@@ -1,0 +1,133 @@
+"""Refunds of charges, whole or in part."""
+
+from typing import Any
+
+from sandbox.context import Context
+from sandbox.errors import invalid
+from sandbox.http.lists import page
+from sandbox.operations import operation
+from sandbox.resources import application_fees
+from sandbox.resources.shared import merge_metadata
+from sandbox.store import Object
+
+
+def create_refund(
+    ctx: Context,
+    charge_id: str,
+    *,
+    amount: int | None = None,
+    reason: str | None = None,
+    metadata: Object | None = None,
+    refund_application_fee: bool = False,
+) -> Object:
+    """Gives back `amount` of a charge, or all that is left; test cards are refunded at once."""
+    charge = ctx.edit("charge", charge_id)
+    left = charge["amount_captured"] - charge["amount_refunded"]
+    if charge["refunded"]:
+        message = f"Charge {charge_id} has already been refunded."
+        raise invalid(message, code="charge_already_refunded")
+    if not charge["captured"]:
+        raise invalid(f"Charge {charge_id} was not captured, so it cannot be refunded.", param="charge")
+    given = left if amount is None else amount
+    if not 1 <= given <= left:
+        message = f"Refund amount ({given}) is greater than unrefunded amount on charge ({left})"
+        raise invalid(message, param="amount")
+    refund: Object = {
+        "id": ctx.new_id("re"),
+        "object": "refund",
+        "amount": given,
+        "balance_transaction": None,
+        "charge": charge_id,
+        "created": ctx.now,
+        "currency": charge["currency"],
+        "customer": charge["customer"],
+        "customer_account": None,
+        "destination_details": {
+            "card": {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"},
+            "type": "card",
+        },
+        "metadata": dict(metadata or {}),
+        "payment_intent": charge["payment_intent"],
+        "payment_method": charge["payment_method"],
+        "reason": reason,
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": "succeeded",
+        "transfer_reversal": None,
+    }
+    ctx.insert(refund)
+    charge["amount_refunded"] += given
+    charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
+    if refund_application_fee:
+        _fee_part(ctx, charge, given)
+    ctx.emit("refund.created", refund)
+    ctx.updated("charge.refunded", charge)
+    return refund
+
+
+@operation(
+    "POST",
+    "/v1/refunds",
+    takes=("amount", "charge", "payment_intent", "metadata", "reason", "refund_application_fee"),
+)
+def create(ctx: Context) -> Object:
+    holder: Object = {"metadata": {}}
+    merge_metadata(holder, ctx)
+    return create_refund(
+        ctx,
+        _charge(ctx),
+        amount=ctx.params.get("amount"),
+        reason=ctx.params.get("reason"),
+        metadata=holder["metadata"],
+        refund_application_fee=ctx.params.get("refund_application_fee", False),
+    )
+
+
+@operation("GET", "/v1/refunds/{refund}")
+def retrieve(ctx: Context) -> Object:
+    return ctx.get("refund", ctx.path["refund"])
+
+
+@operation("POST", "/v1/refunds/{refund}")
+def update(ctx: Context) -> Object:
+    refund = ctx.edit("refund", ctx.path["refund"])
+    merge_metadata(refund, ctx)
+    ctx.updated("refund.updated", refund)
+    return refund
+
+
+@operation("POST", "/v1/refunds/{refund}/cancel")
+def cancel(ctx: Context) -> Object:
+    refund = ctx.get("refund", ctx.path["refund"])
+    raise invalid(f"Refund {refund['id']} has a status of {refund['status']} and cannot be canceled.")
+
+
+@operation("GET", "/v1/refunds")
+def list_all(ctx: Context) -> Object:
+    wanted = {name: ctx.params[name] for name in ("charge", "payment_intent") if name in ctx.params}
+    return page(ctx, "refund", "/v1/refunds", lambda found: all(found[name] == value for name, value in wanted.items()))
+
+
+def _charge(ctx: Context) -> str:
+    given = ctx.params
+    if ("charge" in given) == ("payment_intent" in given):
+        raise invalid("You must pass exactly one of `charge` and `payment_intent`.", param="charge")
+    if "charge" in given:
+        return str(ctx.get("charge", given["charge"], param="charge")["id"])
+    found: Any = ctx.get("payment_intent", given["payment_intent"], param="payment_intent")["latest_charge"]
+    if found is None:
+        message = f"This PaymentIntent ({given['payment_intent']}) does not have a successful charge to refund."
+        raise invalid(message, param="payment_intent")
+    return str(found)
+
+
+def _fee_part(ctx: Context, charge: Object, amount: int) -> None:
+    """The same share of the fee as of the charge, rounded half up."""
+    if charge["application_fee"] is None:
+        raise invalid("The charge has no application fee to refund.", param="refund_application_fee")
+    fee = ctx.inside(ctx.config.platform).get("application_fee", charge["application_fee"])
+    left = fee["amount"] - fee["amount_refunded"]
+    share = (2 * fee["amount"] * amount + charge["amount_captured"]) // (2 * charge["amount_captured"])
+    part = left if charge["refunded"] else min(left, share)
+    if part:
+        application_fees.give_back(ctx, fee["id"], part)

@@ -1,0 +1,75 @@
+"""Webhook endpoints; the secret is shown only in the answer to the creation."""
+
+from urllib.parse import urlsplit
+
+from sandbox.context import Context
+from sandbox.errors import invalid
+from sandbox.http.lists import page
+from sandbox.ids import letters
+from sandbox.operations import operation
+from sandbox.resources.shared import assign, merge_metadata
+from sandbox.store import Object
+
+MAX_ENDPOINTS = 16
+
+
+@operation("POST", "/v1/webhook_endpoints")
+def create(ctx: Context) -> Object:
+    if sum(1 for _ in ctx.tx.newest(ctx.account, "webhook_endpoint")) >= MAX_ENDPOINTS:
+        raise invalid(f"You have reached the maximum of {MAX_ENDPOINTS} test webhook endpoints.")
+    _check_url(ctx.params["url"])
+    endpoint_id = ctx.new_id("we")
+    endpoint: Object = {
+        "id": endpoint_id,
+        "object": "webhook_endpoint",
+        "api_version": ctx.params.get("api_version"),
+        "application": None,
+        "created": ctx.now,
+        "description": ctx.params.get("description"),
+        "enabled_events": ctx.params["enabled_events"],
+        "livemode": False,
+        "metadata": {},
+        "status": "enabled",
+        "url": ctx.params["url"],
+        "_connect": ctx.params.get("connect", False),
+        "_owner": ctx.account,
+        "_secret": "whsec_" + letters(f"whsec:{ctx.config.seed}:{endpoint_id}", 32),
+    }
+    merge_metadata(endpoint, ctx)
+    ctx.insert(endpoint)
+    return endpoint | {"secret": endpoint["_secret"]}
+
+
+@operation("GET", "/v1/webhook_endpoints/{webhook_endpoint}")
+def retrieve(ctx: Context) -> Object:
+    return ctx.get("webhook_endpoint", ctx.path["webhook_endpoint"])
+
+
+@operation("POST", "/v1/webhook_endpoints/{webhook_endpoint}")
+def update(ctx: Context) -> Object:
+    endpoint = ctx.edit("webhook_endpoint", ctx.path["webhook_endpoint"])
+    if "url" in ctx.params:
+        _check_url(ctx.params["url"])
+    assign(endpoint, ctx, ("description", "enabled_events", "url"))
+    if "disabled" in ctx.params:
+        endpoint["status"] = "disabled" if ctx.params["disabled"] else "enabled"
+    merge_metadata(endpoint, ctx)
+    return endpoint
+
+
+@operation("DELETE", "/v1/webhook_endpoints/{webhook_endpoint}")
+def delete(ctx: Context) -> Object:
+    endpoint = ctx.get("webhook_endpoint", ctx.path["webhook_endpoint"])
+    ctx.delete(endpoint)
+    return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
+
+
+@operation("GET", "/v1/webhook_endpoints")
+def list_all(ctx: Context) -> Object:
+    return page(ctx, "webhook_endpoint", "/v1/webhook_endpoints")
+
+
+def _check_url(url: str | None) -> None:
+    parts = urlsplit(url or "")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise invalid("Invalid URL: An explicit scheme (such as https) must be provided.", param="url")

@@ -1,0 +1,1 @@
+"""Contract tests: the sandbox against what Stripe's own SDK and recorded traffic say."""

@@ -1,0 +1,1 @@
+"""Tests of the sandbox, over real HTTP where it is about behaviour."""
