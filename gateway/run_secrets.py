@@ -49,9 +49,9 @@ _ENDPOINTS = ("connect", "platform")
 def load_or_make(path: Path) -> RunSecrets:
     """The folder's secrets; on first use new ones, saved at once. A file that lacks some gets just these."""
     found = read_json(path)
-    words = {name: str(found.get(name) or _new(name)) for name in _WORDS}
-    endpoints = {name: Endpoint(**found[name]) for name in _ENDPOINTS if found.get(name)}
-    made = RunSecrets(**words, **endpoints)
+    values: dict[str, Any] = {name: str(found.get(name) or _new(name)) for name in _WORDS}
+    values |= {name: Endpoint(**found[name]) for name in _ENDPOINTS if found.get(name)}
+    made = RunSecrets(**values)
     if any(name not in found for name in _WORDS):
         made.save(path)
     return made

