@@ -53,6 +53,8 @@ def update(ctx: Context) -> Object:
     assign(endpoint, ctx, ("description", "enabled_events", "url"))
     if "disabled" in ctx.params:
         endpoint["status"] = "disabled" if ctx.params["disabled"] else "enabled"
+        if ctx.params["disabled"]:
+            _stop(ctx, endpoint["id"])
     merge_metadata(endpoint, ctx)
     return endpoint
 
@@ -60,6 +62,7 @@ def update(ctx: Context) -> Object:
 @operation("DELETE", "/v1/webhook_endpoints/{webhook_endpoint}")
 def delete(ctx: Context) -> Object:
     endpoint = ctx.get("webhook_endpoint", ctx.path["webhook_endpoint"])
+    _stop(ctx, endpoint["id"])
     ctx.delete(endpoint)
     return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
 
@@ -67,6 +70,14 @@ def delete(ctx: Context) -> Object:
 @operation("GET", "/v1/webhook_endpoints")
 def list_all(ctx: Context) -> Object:
     return page(ctx, "webhook_endpoint", "/v1/webhook_endpoints")
+
+
+def _stop(ctx: Context, endpoint: str) -> None:
+    """Take out what is still to be delivered there, from every account: a Connect endpoint hears of many."""
+    for account in list(ctx.tx.store.accounts):
+        for delivery in list(ctx.tx.newest(account, "_delivery")):
+            if delivery["endpoint"] == endpoint:
+                ctx.tx.delete(account, "_delivery", delivery["id"])
 
 
 def _check_url(url: str | None) -> None:
