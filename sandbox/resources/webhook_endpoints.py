@@ -2,8 +2,9 @@
 
 from urllib.parse import urlsplit
 
+from sandbox.config import API_VERSION
 from sandbox.context import Context
-from sandbox.errors import invalid
+from sandbox.errors import invalid, not_implemented
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
@@ -18,6 +19,8 @@ def create(ctx: Context) -> Object:
     if sum(1 for _ in ctx.tx.newest(ctx.account, "webhook_endpoint")) >= MAX_ENDPOINTS:
         raise invalid(f"You have reached the maximum of {MAX_ENDPOINTS} test webhook endpoints.")
     _check_url(ctx.params["url"])
+    if ctx.params.get("api_version", API_VERSION) != API_VERSION:
+        raise not_implemented("POST", f"/v1/webhook_endpoints with an api_version other than {API_VERSION}")
     endpoint_id = ctx.new_id("we")
     endpoint: Object = {
         "id": endpoint_id,
