@@ -53,7 +53,7 @@ async def onboard(database: Database, stripe: StripeGateway, applicant: Applican
     mcc = applicant.mcc or (industry.mcc if industry else "")
     if industry is None or mcc not in {industry.mcc, *industry.other_mcc}:
         raise UnknownIndustryError(f"{applicant.industry} with category {mcc or '(none)'}")
-    tenant = await Tenant.get_or_none(slug=applicant.slug, using_db=database.system)  # type: ignore[arg-type]
+    tenant: Tenant | None = await Tenant.get_or_none(slug=applicant.slug, using_db=database.system)  # type: ignore[arg-type]
     if tenant is None:
         tenant = await save_tenant(
             database,
@@ -68,7 +68,7 @@ async def onboard(database: Database, stripe: StripeGateway, applicant: Applican
                 features=list(applicant.features),
             ),
         )
-    if tenant.account_id is None:
+    if not tenant.account_id:
         answer = await stripe.call(
             None,
             lambda v1, o: v1.accounts.create_async(_account(applicant, mcc), o),

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from billing.operations import Operations
 from billing.stripe_client import StripeGateway
 from gateway.models import MODELS
 from gateway.session_keys import session_keys
 from gateway.settings import Settings
-from observability import logs
+from observability import failpoints, logs
 from storage.cache import LookupCache
 from storage.database import Database, PoolLimits, open_database
 from storage.feed import Listener, RevisionBook
@@ -36,6 +37,8 @@ class Runtime:
 @asynccontextmanager
 async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     """Everything that gateway, worker and command line share."""
+    if settings.gateway_failpoints:
+        failpoints.arm(Path(settings.gateway_failpoints))
     logs.configure(level=settings.gateway_log_level, console=settings.gateway_log_format == "console")
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(

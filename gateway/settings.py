@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     """Least severity that is logged: `debug`, `info`, `warning` or `error`."""
     gateway_log_format: LogFormat = LogFormat.JSON
     """How log lines look: `json` for machines, `console` for people."""
+    gateway_failpoints: str = ""
+    """For tests of crashes only: a folder; a file in it named like a failpoint kills the process that passes there.
+    Refused with a live key."""
     gateway_supervised: bool = False
     """Set by `gateway run` for the processes it starts: they end when their standard input does."""
 
@@ -137,6 +140,12 @@ class Settings(BaseSettings):
                 "STRIPE_API_KEY is a live key and STRIPE_API_BASE is set: a live key is only ever sent to Stripe "
                 "itself. Unset STRIPE_API_BASE, or use a test key"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_killed_while_money_moves(self) -> Self:
+        if self.livemode and self.gateway_failpoints:
+            raise ValueError("GATEWAY_FAILPOINTS is for tests and refused with a live key")
         return self
 
     @property

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from starlette.applications import Starlette
 
 from gateway import health
 from gateway.models import MODELS
 from gateway.settings import Settings
-from observability import logs
+from observability import failpoints, logs
 from storage.database import PoolLimits, open_database
 from webhooks import app as webhooks_app
 
@@ -18,6 +19,8 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if settings.gateway_failpoints:
+            failpoints.arm(Path(settings.gateway_failpoints))
         logs.configure(level=settings.gateway_log_level, console=settings.gateway_log_format == "console")
         limits = PoolLimits(app=1, system=settings.gateway_system_pool)
         system = settings.system_url()

@@ -2,10 +2,11 @@
 
 import os
 import signal
-from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
+from pathlib import Path
 
-_armed: dict[str, int] = {}
+_folder: Path | None = None
 
 
 class Failpoint(StrEnum):
@@ -19,16 +20,16 @@ class Failpoint(StrEnum):
     EVENT_APPLIED = "event_applied"
 
 
-def arm(points: Mapping[str, int]) -> None:
-    """Kill this process (-9) when a point is passed for the n-th time from now."""
-    _armed.clear()
-    _armed.update({Failpoint(name): count for name, count in points.items()})
+def arm(folder: Path) -> None:
+    """From now on a file in `folder` with a point's name kills (-9) the first process that passes the point."""
+    global _folder
+    _folder = folder
 
 
 def passed(point: Failpoint) -> None:
-    """Called at the point itself."""
-    if not _armed or point not in _armed:
+    """Called at the point itself. Whoever takes the file away dies, so that one file kills one process."""
+    if _folder is None:
         return
-    _armed[point] -= 1
-    if _armed[point] <= 0:
+    with suppress(FileNotFoundError):
+        (_folder / point.value).unlink()
         os.kill(os.getpid(), signal.SIGKILL)
