@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import orjson
 from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from sandbox import control, pages
 from sandbox.config import Config
@@ -42,8 +42,23 @@ class SandboxApp(Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(("/v1/", "/v2/")):
             await self._serve(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._serve_rest(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    async def _serve_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await _body(receive, self._config.body_limit)
+        except TooLargeError:
+            await _send(send, Answer(413, _error("The request is too large."), _JSON))
+            return
+        parts = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def replay() -> Message:
+            return next(parts, None) or await receive()
+
+        await super().__call__(scope, replay, send)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

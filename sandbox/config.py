@@ -22,6 +22,8 @@ class Config:
     deliveries_per_endpoint: int = 16
     delivery_timeout: float = 20.0
     body_limit: int = 1_000_000
+    events_kept: int = 100_000
+    idempotency_keys_kept: int = 100_000
 
     def __post_init__(self) -> None:
         if not self.api_keys:

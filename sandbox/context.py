@@ -77,13 +77,15 @@ class Context:
             "pending_webhooks": len(endpoints),
             "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
             "type": kind,
+            "_endpoints": [endpoint["id"] for endpoint in endpoints],
+            "_failed": 0,
         }
         if self.account != self.config.platform:
             event["account"] = self.account
         self.insert(event)
         for endpoint in endpoints:
             delivery = {
-                "id": self.new_id("dlv"),
+                "id": delivery_id(event["id"], endpoint["id"]),
                 "object": "_delivery",
                 "account": self.account,
                 "event": event["id"],
@@ -110,6 +112,11 @@ class Context:
                 if wanted and scope and endpoint["status"] == "enabled":
                     found.append(endpoint)
         return found
+
+
+def delivery_id(event: str, endpoint: str) -> str:
+    """A delivery is known by what goes where, so that an event's deliveries are found without a search."""
+    return f"{event}:{endpoint}"
 
 
 def public(value: Object) -> Object:

@@ -19,9 +19,7 @@ def routes(api: Api, deliverer: Deliverer, faults: Faults) -> list[Route]:
         return JSONResponse({"status": "ok"})
 
     async def requests(_: Request) -> Response:
-        return JSONResponse(
-            {"total": api.requests.total(), "by_operation": dict(sorted(api.requests.items()))}
-        )
+        return JSONResponse({"total": api.requests.total(), "by_operation": dict(sorted(api.requests.items()))})
 
     async def deliveries(_: Request) -> Response:
         counts = {

@@ -9,6 +9,7 @@ import aiohttp
 import orjson
 
 from sandbox.config import Config
+from sandbox.context import public
 from sandbox.log import Log
 from sandbox.store import Object, Store, Transaction
 
@@ -84,8 +85,10 @@ class Deliverer:
             while queue:
                 delivery = queue.popleft()
                 target = self._store.table(delivery["owner"], "webhook_endpoint").get(endpoint)
-                if target is None:
-                    self._finish(delivery)  # the endpoint was deleted: nobody is left to tell
+                if not self._stands(delivery):
+                    continue
+                if target is None or self._event(delivery) is None:
+                    self._finish(delivery)  # nobody is left to tell, or nothing to say
                 elif await self._send(delivery, target):
                     self.delivered += 1
                     self._finish(delivery)
@@ -96,8 +99,9 @@ class Deliverer:
 
     async def _send(self, delivery: Object, endpoint: Object) -> bool:
         assert self._session is not None
-        event = self._store.table(delivery["account"], "event")[delivery["event"]]
-        body = orjson.dumps(event)
+        event = self._event(delivery)
+        assert event is not None
+        body = orjson.dumps(public(event))
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Stripe-Signature": signature(endpoint["_secret"], body, int(self._config.clock())),
@@ -109,11 +113,20 @@ class Deliverer:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
+    def _event(self, delivery: Object) -> Object | None:
+        return self._store.table(delivery["account"], "event").get(delivery["event"])
+
+    def _stands(self, delivery: Object) -> bool:
+        """Whether it is still to be sent: disabling or deleting its endpoint takes it out of the store."""
+        return delivery["id"] in self._store.table(delivery["account"], "_delivery")
+
     def _missed(self, delivery: Object) -> None:
+        if not self._stands(delivery):
+            return
         tries = delivery["attempts"]
         if tries >= len(self._config.retry_schedule):
             self.failed += 1
-            self._finish(delivery)
+            self._finish(delivery, failed=True)
             return
         delay = self._config.retry_schedule[tries]
         tx = Transaction(self._store)
@@ -122,8 +135,12 @@ class Deliverer:
         self._save(tx)
         self._later(draft, delay)
 
-    def _finish(self, delivery: Object) -> None:
+    def _finish(self, delivery: Object, failed: bool = False) -> None:
+        if not self._stands(delivery):
+            return
         tx = Transaction(self._store)
+        if failed and self._event(delivery) is not None:
+            tx.edit(delivery["account"], "event", delivery["event"])["_failed"] += 1
         tx.delete(delivery["account"], "_delivery", delivery["id"])
         self._save(tx)
 

@@ -111,10 +111,10 @@ class Transaction:
         self._deleted.clear()
         return record
 
-    def inserted(self, kind: str) -> list[Object]:
-        """The objects of a type that this transaction made."""
+    def inserted(self, kind: str) -> list[tuple[str, Object]]:
+        """The objects of a type that this transaction made, each with its account."""
         return [
-            self.store.table(*key[:2])[key[2]]
+            (key[0], self.store.table(*key[:2])[key[2]])
             for key, before in self._before.items()
             if before is None and key[1] == kind
         ]

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
+from sandbox.billing import pricing
 from sandbox.calls import call
 from sandbox.context import Context
-from sandbox.errors import invalid, not_implemented
+from sandbox.errors import invalid
 from sandbox.store import Object
 
 MAX_LINES = 100
@@ -38,23 +39,10 @@ def line_items(ctx: Context, given: list[dict[str, Any]], reduction: Reduction |
         if quantity is not None and quantity < 1:
             raise invalid("Invalid non-negative integer", param=f"line_items[{index}][quantity]")
         free = quantity is None or (trial and price["type"] == "recurring")
-        lines.append(_line(ctx, price, quantity, 0 if free else amount_of(price, quantity or 0), one))
+        lines.append(_line(ctx, price, quantity, 0 if free else pricing.total(price, quantity or 0), one))
     _one_currency(lines)
     _reduce(lines, reduction)
     return lines
-
-
-def amount_of(price: Object, quantity: int) -> int:
-    """Price times quantity in minor units, rounded once."""
-    if price["billing_scheme"] != "per_unit":
-        raise not_implemented("POST", "/v1/checkout/sessions with tiered prices")
-    units = Decimal(quantity)
-    transform = price["transform_quantity"]
-    if transform is not None:
-        whole, rest = divmod(quantity, transform["divide_by"])
-        units = Decimal(whole + (1 if rest and transform["round"] == "up" else 0))
-    exact = Decimal(price["unit_amount_decimal"]) * units
-    return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
 def totals(lines: Sequence[Object]) -> tuple[int, int, int]:
@@ -140,7 +128,7 @@ def _reduce(lines: list[Object], reduction: Reduction | None) -> None:
 
 def _whole_discount(amount: int, reduction: Reduction) -> int:
     if reduction.percent is not None:
-        return int((amount * reduction.percent / 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+        return pricing.rounded(amount * reduction.percent / 100)
     return min(amount, reduction.amount or 0)
 
 

@@ -1,5 +1,6 @@
 """One API request from bytes to bytes: key, account, route, parameters, idempotency, transaction."""
 
+import logging
 from base64 import b64decode
 from binascii import Error as BadBase64
 from collections import Counter
@@ -18,10 +19,13 @@ from sandbox.http.expand import shown
 from sandbox.ids import identifier
 from sandbox.log import Log
 from sandbox.operations import Operation, find
+from sandbox.retention import Events
 from sandbox.store import Object, Store, Transaction
 
 MAX_KEY = 255
 KEY_LIFE = 24 * 3600
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Api:
         self.log = log
         self.deliver = deliver
         self.requests: Counter[str] = Counter()
+        self._events = Events(store, config.events_kept)
         self._idempotency_order: dict[tuple[str, str], int] = {
             (account, key): kept["created"]
             for account, tables in store.accounts.items()
@@ -79,6 +84,9 @@ class Api:
             status, body = self._run(request, account, *found, headers)
         except StripeError as error:
             status, body = error.status, self._refusal(error, request_id)
+        except Exception:  # noqa: BLE001  the answer to any fault of the sandbox is 500
+            _log.exception("%s %s failed", request.method, request.path)
+            status, body = 500, self._refusal(_crash(), request_id)
         if request.method == "POST":
             headers["Stripe-Should-Retry"] = "true" if status == 409 else "false"
         return Answer(status, body, headers, name)
@@ -131,9 +139,11 @@ class Api:
             if not error.keep:
                 tx.rollback()
             status, body = error.status, self._refusal(error, headers["Request-Id"])
-        except BaseException:
+        except Exception:  # noqa: BLE001
+            # A fault of the sandbox is answered as Stripe answers its own, and a retry gets the same answer.
             tx.rollback()
-            raise
+            _log.exception("%s failed", operation.name)
+            status, body = 500, self._refusal(_crash(), headers["Request-Id"])
         if key is not None:
             self._keep(tx, ctx, key, mark, status, body)
         self.commit(tx)
@@ -141,11 +151,12 @@ class Api:
 
     def commit(self, tx: Transaction) -> None:
         """Write the record, and only then start the deliveries."""
+        self._events.trim(tx, int(self.config.clock()))
         deliveries = tx.inserted("_delivery")
         record = tx.commit()
         if record is not None:
             self.log.append(record)
-        for delivery in deliveries:
+        for _, delivery in deliveries:
             self.deliver(delivery)
 
     def _replay(self, account: str, key: str, mark: str, headers: dict[str, str]) -> tuple[int, bytes] | None:
@@ -177,7 +188,8 @@ class Api:
         self._idempotency_order[ctx.account, key] = ctx.now
         while self._idempotency_order:
             (account, oldest), created = next(iter(self._idempotency_order.items()))
-            if created >= ctx.now - KEY_LIFE:
+            few = len(self._idempotency_order) <= self.config.idempotency_keys_kept
+            if few and created >= ctx.now - KEY_LIFE:
                 break
             del self._idempotency_order[account, oldest]
             tx.delete(account, "_idempotency", oldest)
@@ -189,6 +201,10 @@ class Api:
             url = f"https://dashboard.stripe.com/test/logs/{request_id}?t={int(self.config.clock())}"
             more["request_log_url"] = url
         return orjson.dumps({"error": dict(sorted((error.error | more).items()))})
+
+
+def _crash() -> StripeError:
+    return StripeError(500, "api_error", "An error occurred inside the sandbox. Its log says more.")
 
 
 def fingerprint(request: Request) -> str:

@@ -12,9 +12,7 @@ MAX_DEPTH = 8
 def parse(encoded: bytes) -> dict[str, Any]:
     """`items[0][price]=p` gives {"items": {"0": {"price": "p"}}}; lists stay keyed by index until checked."""
     try:
-        pairs = parse_qsl(
-            encoded.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict"
-        )
+        pairs = parse_qsl(encoded.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except (UnicodeDecodeError, ValueError) as error:
         raise invalid("Invalid request: the form could not be read.") from error
     found: dict[str, Any] = {}

@@ -1,9 +1,9 @@
-"""The hosted pages: Checkout, the customer portal, onboarding and 3-D Secure, as plain forms."""
+"""The hosted pages: Checkout, the customer portal, invoices, onboarding and 3-D Secure, as plain forms."""
 
 from starlette.routing import Route
 
 from sandbox.http.api import Api
-from sandbox.pages import authenticate, checkout, onboarding, portal
+from sandbox.pages import authenticate, checkout, invoice, onboarding, portal
 from sandbox.pages.desk import Desk
 from sandbox.pages.render import stylesheet
 
@@ -15,6 +15,7 @@ def routes(api: Api) -> list[Route]:
         Route("/assets/sandbox.css", stylesheet),
         *checkout.routes(desk),
         *portal.routes(desk),
+        *invoice.routes(desk),
         *onboarding.routes(desk),
         *authenticate.routes(desk),
     ]

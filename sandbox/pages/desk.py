@@ -22,6 +22,10 @@ class Desk:
         """The platform's own account, which holds the connected ones."""
         return self._api.config.platform
 
+    def knows(self, account: str) -> bool:
+        """Whether there is such an account: only then may it be asked for objects."""
+        return account in self._api.store.accounts
+
     def account_of(self, object_id: str) -> str | None:
         """The account that holds the object: a page's address names only the object."""
         kinds = self._api.store.kinds

@@ -8,13 +8,11 @@ from sandbox.resources import accounts
 from sandbox.store import Object
 
 LIFE = 300
+# The page asks for everything that is due, so `collect` and `collection_options` are met whatever they say.
+TAKES = ("account", "type", "refresh_url", "return_url", "collect", "collection_options")
 
 
-@operation(
-    "POST",
-    "/v1/account_links",
-    takes=("account", "type", "refresh_url", "return_url", "collect", "collection_options"),
-)
+@operation("POST", "/v1/account_links", takes=TAKES)
 def create(ctx: Context) -> Object:
     given = ctx.params
     account = accounts.edit(ctx, given["account"])

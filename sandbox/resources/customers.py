@@ -92,8 +92,10 @@ def delete(ctx: Context) -> Object:
 
 @operation("GET", "/v1/customers")
 def list_all(ctx: Context) -> Object:
-    email = ctx.params.get("email")
-    return page(ctx, "customer", "/v1/customers", lambda found: email is None or found["email"] == email)
+    wanted = {name: ctx.params[name] for name in ("email", "test_clock") if name in ctx.params}
+    return page(
+        ctx, "customer", "/v1/customers", lambda found: all(found[name] == value for name, value in wanted.items())
+    )
 
 
 @expandable("customer", "tax")

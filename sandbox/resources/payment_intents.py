@@ -25,7 +25,7 @@ PLAIN = (
     "statement_descriptor_suffix",
     "transfer_group",
 )
-CONFIRM = ("off_session", "payment_method", "return_url", "error_on_requires_action", "use_stripe_sdk")
+CONFIRM = ("off_session", "payment_method", "return_url", "error_on_requires_action")
 
 _watchers: list[Watcher] = []
 

@@ -81,9 +81,7 @@ def list_all(ctx: Context) -> Object:
     keys, recurring = given.get("lookup_keys"), given.get("recurring", {})
 
     def keep(price: Object) -> bool:
-        same = all(
-            price[name] == given[name] for name in ("active", "currency", "product", "type") if name in given
-        )
+        same = all(price[name] == given[name] for name in ("active", "currency", "product", "type") if name in given)
         has = price["recurring"] or {}
         fits = all(has.get(name) == wanted for name, wanted in recurring.items())
         return same and fits and (not keys or price["lookup_key"] in keys)
@@ -148,9 +146,7 @@ def _tiers(given: Object) -> list[Object] | None:
     for tier in given["tiers"]:
         end = None if tier["up_to"] == "inf" else tier["up_to"]
         if bound is None or (end is not None and end <= bound):
-            raise invalid(
-                "Tiers must have rising `up_to` values, and only the last may be `inf`.", param="tiers"
-            )
+            raise invalid("Tiers must have rising `up_to` values, and only the last may be `inf`.", param="tiers")
         bound = end
         unit, unit_decimal = _amounts(tier, "unit_amount")
         flat, flat_decimal = _amounts(tier, "flat_amount")

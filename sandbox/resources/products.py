@@ -1,7 +1,7 @@
 """Products."""
 
 from sandbox.context import Context
-from sandbox.errors import invalid, not_implemented
+from sandbox.errors import invalid
 from sandbox.http.lists import page
 from sandbox.operations import operation
 from sandbox.resources.shared import assign, merge_metadata
@@ -19,6 +19,7 @@ PLAIN = (
     "unit_label",
     "url",
 )
+TAKES = (*PLAIN, "marketing_features", "metadata")
 
 
 def new(ctx: Context, product_id: str | None, given: Object) -> Object:
@@ -51,10 +52,8 @@ def new(ctx: Context, product_id: str | None, given: Object) -> Object:
     return product
 
 
-@operation("POST", "/v1/products")
+@operation("POST", "/v1/products", takes=(*TAKES, "id"))
 def create(ctx: Context) -> Object:
-    if "default_price_data" in ctx.params:
-        raise not_implemented("POST", "/v1/products with default_price_data")
     given: Object = {}
     _apply(ctx, given)
     return new(ctx, ctx.params.get("id"), given)
@@ -65,7 +64,7 @@ def retrieve(ctx: Context) -> Object:
     return ctx.get("product", ctx.path["id"])
 
 
-@operation("POST", "/v1/products/{id}")
+@operation("POST", "/v1/products/{id}", takes=(*TAKES, "default_price"))
 def update(ctx: Context) -> Object:
     product = ctx.edit("product", ctx.path["id"])
     _apply(ctx, product)
@@ -95,7 +94,7 @@ def list_all(ctx: Context) -> Object:
     ids = given.get("ids")
 
     def keep(product: Object) -> bool:
-        same = all(product[name] == given[name] for name in ("active", "shippable", "url") if name in given)
+        same = all(product[name] == given[name] for name in ("active", "shippable", "type", "url") if name in given)
         return same and (not ids or product["id"] in ids)
 
     return page(ctx, "product", "/v1/products", keep)

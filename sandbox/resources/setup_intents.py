@@ -125,7 +125,7 @@ def setup_error(intent: Object) -> StripeError:
     "/v1/setup_intents",
     takes=(
         "customer", "payment_method", "confirm", "usage", "description", "metadata", "return_url",
-        "automatic_payment_methods", "allowed_payment_method_types", "use_stripe_sdk",
+        "automatic_payment_methods", "allowed_payment_method_types",
     ),
 )  # fmt: skip
 def create(ctx: Context) -> Object:
@@ -172,7 +172,7 @@ def update(ctx: Context) -> Object:
     return draft
 
 
-@operation("POST", "/v1/setup_intents/{intent}/confirm", takes=("payment_method", "return_url", "use_stripe_sdk"))
+@operation("POST", "/v1/setup_intents/{intent}/confirm", takes=("payment_method", "return_url"))
 def confirm_operation(ctx: Context) -> Object:
     return _confirm_operation(ctx, ctx.get("setup_intent", ctx.path["intent"]))
 

@@ -2,8 +2,9 @@
 
 from urllib.parse import urlsplit
 
+from sandbox.config import API_VERSION
 from sandbox.context import Context
-from sandbox.errors import invalid
+from sandbox.errors import invalid, not_implemented
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
@@ -18,6 +19,8 @@ def create(ctx: Context) -> Object:
     if sum(1 for _ in ctx.tx.newest(ctx.account, "webhook_endpoint")) >= MAX_ENDPOINTS:
         raise invalid(f"You have reached the maximum of {MAX_ENDPOINTS} test webhook endpoints.")
     _check_url(ctx.params["url"])
+    if ctx.params.get("api_version", API_VERSION) != API_VERSION:
+        raise not_implemented("POST", f"/v1/webhook_endpoints with an api_version other than {API_VERSION}")
     endpoint_id = ctx.new_id("we")
     endpoint: Object = {
         "id": endpoint_id,
@@ -53,6 +56,8 @@ def update(ctx: Context) -> Object:
     assign(endpoint, ctx, ("description", "enabled_events", "url"))
     if "disabled" in ctx.params:
         endpoint["status"] = "disabled" if ctx.params["disabled"] else "enabled"
+        if ctx.params["disabled"]:
+            _stop(ctx, endpoint["id"])
     merge_metadata(endpoint, ctx)
     return endpoint
 
@@ -60,6 +65,7 @@ def update(ctx: Context) -> Object:
 @operation("DELETE", "/v1/webhook_endpoints/{webhook_endpoint}")
 def delete(ctx: Context) -> Object:
     endpoint = ctx.get("webhook_endpoint", ctx.path["webhook_endpoint"])
+    _stop(ctx, endpoint["id"])
     ctx.delete(endpoint)
     return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
 
@@ -67,6 +73,14 @@ def delete(ctx: Context) -> Object:
 @operation("GET", "/v1/webhook_endpoints")
 def list_all(ctx: Context) -> Object:
     return page(ctx, "webhook_endpoint", "/v1/webhook_endpoints")
+
+
+def _stop(ctx: Context, endpoint: str) -> None:
+    """Take out what is still to be delivered there, from every account: a Connect endpoint hears of many."""
+    for account in list(ctx.tx.store.accounts):
+        for delivery in list(ctx.tx.newest(account, "_delivery")):
+            if delivery["endpoint"] == endpoint:
+                ctx.tx.delete(account, "_delivery", delivery["id"])
 
 
 def _check_url(url: str | None) -> None:

@@ -39,9 +39,9 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def sandbox_running(
-    data: Path | None = None, retry_schedule: tuple[float, ...] = (0.01, 0.01)
+    data: Path | None = None, retry_schedule: tuple[float, ...] = (0.01, 0.01), **more: Any
 ) -> AsyncIterator[str]:
-    config = Config(api_keys=(KEY,), data=data, retry_schedule=retry_schedule)
+    config = Config(api_keys=(KEY,), data=data, retry_schedule=retry_schedule, **more)
     with checked(create_app(config)) as app:
         async with serving(app) as address:
             yield address

@@ -7,9 +7,7 @@ import stripe
 
 
 async def test_a_customer_is_created_updated_and_deleted(client: stripe.StripeClient) -> None:
-    made = await client.v1.customers.create_async(
-        {"email": "a@example.org", "metadata": {"a": "1", "b": "2"}}
-    )
+    made = await client.v1.customers.create_async({"email": "a@example.org", "metadata": {"a": "1", "b": "2"}})
     changed = await client.v1.customers.update_async(made.id, {"metadata": {"a": ""}, "description": "new"})
     assert (changed.email, changed.description) == ("a@example.org", "new")
     assert changed.to_dict()["metadata"] == {"b": "2"}

@@ -1,0 +1,164 @@
+"""The commands that administer tenants and their keys, and print the schema."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import click
+
+from billing.errors import BillingError
+from billing.onboarding import INDUSTRIES, Applicant, UnknownIndustryError, account_link, onboard
+from gateway.runtime import Runtime, open_runtime
+from gateway.settings import Settings
+from gateway.user_error import UserError
+from tenants import registry
+from tenants.context import Role, Scope
+from tenants.models import ApiToken, Tenant
+
+T = TypeVar("T")
+NEEDED = ("database_url", "gateway_app_password", "gateway_system_password", "stripe_api_key", "gateway_session_key")
+
+
+def _with_runtime(work: Callable[[Runtime], Awaitable[T]]) -> T:
+    settings = Settings.load(*NEEDED)
+
+    async def run() -> T:
+        async with open_runtime(settings) as runtime:
+            return await work(runtime)
+
+    return asyncio.run(run())
+
+
+async def _tenant(runtime: Runtime, slug: str) -> Tenant:
+    found = await Tenant.get_or_none(slug=slug, using_db=runtime.database.system)  # type: ignore[arg-type]
+    if found is None:
+        raise UserError(f"there is no tenant {slug}")
+    return found
+
+
+@click.group()
+def tenants() -> None:
+    """Tenants: one institution, one connected account."""
+
+
+@tenants.command("add")
+@click.argument("slug")
+@click.option("--name", required=True)
+@click.option("--industry", type=click.Choice(sorted(INDUSTRIES)), required=True)
+@click.option("--mcc", help="Merchant category code, where it is not the industry's first.")
+@click.option("--country", default="US", show_default=True)
+@click.option("--currency", default="usd", show_default=True)
+@click.option("--email", required=True, help="Of the institution; Stripe writes there.")
+@click.option("--return-url", default="https://example.com/onboarded", show_default=True)
+def add(
+    slug: str, name: str, industry: str, mcc: str | None, country: str, currency: str, email: str, return_url: str
+) -> None:
+    """Create a tenant with its account at Stripe, and print the link that completes it."""
+
+    async def work(runtime: Runtime) -> str:
+        applicant = Applicant(slug, name, industry, country.upper(), currency.lower(), email, mcc)
+        try:
+            made = await onboard(runtime.database, runtime.stripe, applicant, livemode=runtime.settings.livemode)
+            return await account_link(runtime.stripe, made, return_url=return_url, refresh_url=return_url)
+        except (BillingError, UnknownIndustryError) as error:
+            raise UserError(str(error)) from None
+
+    click.echo(_with_runtime(work))
+
+
+@tenants.command("list")
+def list_tenants() -> None:
+    """Every tenant: slug, status, account, name."""
+
+    async def work(runtime: Runtime) -> list[Tenant]:
+        return await Tenant.all().using_db(runtime.database.system).order_by("slug")  # type: ignore[arg-type]
+
+    for found in _with_runtime(work):
+        click.echo(f"{found.slug}\t{found.status}\t{found.account_id or '-'}\t{found.name}")
+
+
+@click.group()
+def tokens() -> None:
+    """API keys of tenants and of the platform, and customers' session tokens."""
+
+
+@tokens.command("issue")
+@click.option("--tenant", help="The tenant's slug; leave it out for a platform key.")
+@click.option("--role", type=click.Choice(["partner", "admin", "support"]), default="partner", show_default=True)
+@click.option("--scope", "scopes", multiple=True, type=click.Choice([scope.value for scope in Scope]))
+@click.option("--name", required=True, help="What it is for.")
+@click.option("--days", type=click.IntRange(1, 3650), help="How long it is valid.")
+def issue(tenant: str | None, role: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
+    """Make an API key; it is shown this once."""
+
+    async def work(runtime: Runtime) -> str:
+        if tenant is None:
+            livemode = runtime.settings.livemode
+            return await registry.issue_platform_key(runtime.database, name=name, livemode=livemode)
+        return await registry.issue_key(
+            runtime.database,
+            await _tenant(runtime, tenant),
+            role=Role(role),
+            name=name,
+            scopes=[Scope(scope) for scope in scopes] or None,
+            expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
+        )
+
+    click.echo(_with_runtime(work))
+
+
+@tokens.command("list")
+@click.argument("tenant")
+def list_tokens(tenant: str) -> None:
+    """A tenant's keys by their public ids; secrets are stored nowhere."""
+
+    async def work(runtime: Runtime) -> list[ApiToken]:
+        owner = await _tenant(runtime, tenant)
+        return await ApiToken.filter(tenant_id=owner.id).using_db(runtime.database.system).order_by("id")  # type: ignore[arg-type]
+
+    for found in _with_runtime(work):
+        state = "revoked" if found.revoked_at else "valid"
+        click.echo(f"{found.public_id}\t{state}\t{found.role}\t{','.join(found.scopes)}\t{found.name}")
+
+
+@tokens.command("revoke")
+@click.argument("public_id")
+def revoke(public_id: str) -> None:
+    """End a key now, in every process."""
+
+    async def work(runtime: Runtime) -> None:
+        try:
+            await registry.revoke_key(runtime.database, public_id)
+        except registry.UnknownTokenError:
+            raise UserError(f"there is no key {public_id}") from None
+
+    _with_runtime(work)
+
+
+@tokens.command("session")
+@click.option("--tenant", required=True)
+@click.option("--customer", required=True, help="The customer's id at Stripe.")
+@click.option("--minutes", type=click.IntRange(1, 60), default=15, show_default=True)
+def session(tenant: str, customer: str, minutes: int) -> None:
+    """Mint a customer's session token."""
+
+    async def work(runtime: Runtime) -> str:
+        owner = await _tenant(runtime, tenant)
+        return runtime.sessions.mint(
+            tenant=owner.slug,
+            customer=customer,
+            livemode=owner.livemode,
+            now=datetime.now(UTC),
+            lifetime=timedelta(minutes=minutes),
+        )
+
+    click.echo(_with_runtime(work))
+
+
+@click.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from gateway import graphql
+
+    click.echo(graphql.build().as_str())
