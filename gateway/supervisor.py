@@ -173,10 +173,10 @@ class _Supervisor:
             return await ensure_endpoints(secrets, sandbox=addresses["sandbox"], sidecar=addresses["sidecar"])
 
     async def _seed(self, environment: dict[str, str]) -> None:
-        from gateway import demo
+        from gateway.demo import seed  # slow to import, like the migrations
 
         with self._watch.part("demo tenants"):
-            made = await demo.seed(Settings.of(environment))
+            made = await seed(Settings.of(environment))
         write_private_json(self._demo, made.as_json())
         print(self._watch.summary(), flush=True)
         for line in made.lines():
