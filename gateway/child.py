@@ -69,7 +69,7 @@ class Child:
 
     async def _keep(self) -> None:
         delay = FIRST_DELAY
-        while not self._stopping:
+        while True:
             began = time.monotonic()
             code = await self._run_once()
             if self._stopping:

@@ -1,7 +1,6 @@
 """`gateway run`: one process that starts PostgreSQL, the sandbox and the gateway's processes, and ends them all."""
 
 import asyncio
-import contextlib
 import signal
 import sys
 import time
@@ -11,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import aiohttp
-
 from gateway.child import Child
 from gateway.database_keeper import DatabaseKeeper
 from gateway.local_ports import WantedPort, claim
 from gateway.private_file import write_private_json
 from gateway.process_record import ProcessRecord
+from gateway.readiness import wait_until_ready
 from gateway.run_secrets import RunSecrets, load_or_make
 from gateway.sandbox_endpoints import ensure_endpoints
 from gateway.settings import Settings, environment_for
@@ -26,7 +24,6 @@ from storage.database import DatabaseUrl
 from storage.folder_lock import FolderInUseError, FolderLock
 
 READY_TIMEOUT: Final = 55.0
-DEATHS_THAT_MEAN_BROKEN: Final = 3
 _HOST: Final = "127.0.0.1"
 
 
@@ -176,10 +173,10 @@ class _Supervisor:
             return await ensure_endpoints(secrets, sandbox=addresses["sandbox"], sidecar=addresses["sidecar"])
 
     async def _seed(self, environment: dict[str, str]) -> None:
-        from gateway import demo
+        from gateway.demo import seed  # slow to import, like the migrations
 
         with self._watch.part("demo tenants"):
-            made = await demo.seed(Settings.of(environment))
+            made = await seed(Settings.of(environment))
         write_private_json(self._demo, made.as_json())
         print(self._watch.summary(), flush=True)
         for line in made.lines():
@@ -201,18 +198,8 @@ class _Supervisor:
         self._record.write({name: child.process_id for name, child in self._children.items()})
 
     async def _ready(self, name: str, url: str) -> None:
-        """Wait until the process answers 200; one that dies again and again is broken."""
-        deadline = time.monotonic() + READY_TIMEOUT
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
-            while time.monotonic() < deadline:
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with http.get(url) as answer:
-                        if answer.status == 200:
-                            return
-                if self._children[name].early_deaths >= DEATHS_THAT_MEAN_BROKEN:
-                    raise UserError(f"{name} does not start: its own lines above say why")
-                await asyncio.sleep(0.03)
-        raise UserError(f"{name} was not ready within {READY_TIMEOUT:g} s ({url})")
+        child = self._children[name]
+        await wait_until_ready(name, url, early_deaths=lambda: child.early_deaths, patience=READY_TIMEOUT)
 
     async def _stop(self) -> None:
         """First who uses the others, last the database: under 10 s also where each needs to be killed."""

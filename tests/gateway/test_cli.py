@@ -1,0 +1,80 @@
+"""The command line lists its commands without loading them, and tells a person what is wrong in one line."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli import cli
+from gateway.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    return monkeypatch
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(cli, arguments)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_help_lists_all_commands_and_loads_none_of_the_heavy_modules() -> None:
+    program = (
+        "import sys; from click.testing import CliRunner; from gateway.cli import cli;"
+        "print(CliRunner().invoke(cli, ['--help']).output);"
+        "print(sorted({'tortoise', 'strawberry', 'stripe', 'pydantic', 'uvicorn', 'asyncpg'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    *shown, loaded = done.stdout.strip().splitlines()
+    assert loaded == "[]"
+    listed = {line.split()[0] for line in shown if line.startswith("  ") and line.strip()}
+    assert listed >= {
+        "run", "serve", "sidecar", "worker", "sandbox", "migrate", "tenants", "tokens", "schema"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["serve", "sidecar", "worker"])
+def test_a_part_without_settings_names_them_all_in_one_line(command: str) -> None:
+    code, out, err = run(command)
+    assert (code, out) == (2, "")
+    assert err.startswith("gateway: DATABASE_URL, GATEWAY_APP_PASSWORD, GATEWAY_SYSTEM_PASSWORD, STRIPE_API_KEY")
+    assert err.count("\n") == 1
+
+
+def test_migrate_needs_no_stripe_key_and_says_when_nothing_listens(empty_environment: pytest.MonkeyPatch) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        port = reserved.getsockname()[1]
+        empty_environment.setenv("DATABASE_URL", f"postgresql://me:hidden@127.0.0.1:{port}/billing")
+        empty_environment.setenv("GATEWAY_APP_PASSWORD", "hidden")
+        empty_environment.setenv("GATEWAY_SYSTEM_PASSWORD", "hidden")
+        code, out, err = run("migrate")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"gateway: can't reach the database billing on 127.0.0.1:{port}")
+    assert err.count("\n") == 1
+    assert "hidden" not in err
+
+
+def test_the_sandbox_takes_no_live_key(empty_environment: pytest.MonkeyPatch) -> None:
+    empty_environment.setenv("STRIPE_API_KEY", "sk_live_hidden")
+    code, out, err = run("sandbox")
+    assert (code, out) == (2, "")
+    assert "sk_test_" in err
+    assert "hidden" not in err
+
+
+def test_a_taken_port_is_told_with_the_option_that_changes_it(empty_environment: pytest.MonkeyPatch) -> None:
+    empty_environment.setenv("STRIPE_API_KEY", "sk_test_1")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        port = taken.getsockname()[1]
+        code, _, err = run("sandbox", "--port", str(port))
+    assert code == 2
+    assert err.startswith(f"gateway: can't listen on 127.0.0.1:{port}")
+    assert "--port" in err
