@@ -342,8 +342,8 @@ def _attempt(ctx: Context, draft: Object, payment_method: Object, outcome: cards
         return _fail(ctx, draft, payment_method, {"charge": charge["id"], **outcome.error})
     if draft["setup_future_usage"] is not None and draft["customer"] is not None:
         payment_methods.attach(ctx, payment_method, draft["customer"])
-    if was_action:
-        ctx.edit("payment_method", payment_method["id"])["_authenticated"] = True
+    used = ctx.edit("payment_method", payment_method["id"])
+    used |= {"_authenticated": used["_authenticated"] or was_action, "_spent": True}
     if draft["capture_method"] == "manual":
         draft |= {"amount_capturable": draft["amount"], "status": "requires_capture"}
         ctx.emit("payment_intent.amount_capturable_updated", draft)
