@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from sandbox import control, pages
 from sandbox.config import Config
 from sandbox.delivery import Deliverer
+from sandbox.due import Due
 from sandbox.faults import Effect, Fault, Faults
 from sandbox.http.api import Answer, Api, Request
 from sandbox.log import Log
@@ -34,6 +35,7 @@ class SandboxApp(Starlette):
         self._faults = Faults()
         self._deliverer = Deliverer(config, self._store, self._log)
         self.api = Api(config, self._store, self._log, self._deliverer.deliver)
+        self._due = Due(config, self._store, self.api.commit)
         super().__init__(
             routes=[*control.routes(self.api, self._deliverer, self._faults), *pages.routes(self.api)],
             lifespan=self._lifespan,
@@ -63,9 +65,11 @@ class SandboxApp(Starlette):
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         await self._deliverer.start()
+        self._due.start()
         try:
             yield
         finally:
+            await self._due.stop()
             await self._deliverer.stop()
             self._log.close()
 

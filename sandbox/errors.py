@@ -3,6 +3,8 @@
 from typing import Any
 
 DOCS = "https://stripe.com/docs/error-codes/"
+# How "No such …" calls what is not simply its type with spaces.
+NAMES = {"payment_intent": "payment_intent", "payment_method": "PaymentMethod", "setup_intent": "setupintent"}
 
 
 class StripeError(Exception):
@@ -34,7 +36,7 @@ def invalid(message: str, *, param: str | None = None, code: str | None = None, 
 
 def missing(kind: str, object_id: str, *, param: str | None = None) -> StripeError:
     """404 for an object named in the path (`param` None or `id`), 400 for one named in the parameters."""
-    name = kind.rpartition(".")[2].replace("_", " ")
+    name = NAMES.get(kind) or kind.rpartition(".")[2].replace("_", " ")
     status = 404 if param is None or param == "id" else 400
     message = f"No such {name}: '{object_id}'"
     return invalid(message, param=param or "id", code="resource_missing", status=status)

@@ -135,7 +135,8 @@ def application_fee(invoice: Object) -> int | None:
     fee: int | None = invoice["_fee"]
     if fee is not None or invoice["_fee_percent"] is None:
         return fee
-    return min(round(invoice["total"] * invoice["_fee_percent"] / 100), int(invoice["amount_due"]))
+    share = round(invoice["total"] * invoice["_fee_percent"] / 100)
+    return int(min(share, invoice["amount_due"]))
 
 
 def _parent(subscription: Object | None, proration_date: int | None) -> Object | None:

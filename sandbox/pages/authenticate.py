@@ -86,7 +86,7 @@ class AuthenticationPage:
     def _waiting(self, request: Request) -> Object | None:
         account, intent_id = request.path_params["account"], request.path_params["intent"]
         kind = KINDS.get(intent_id.partition("_")[0])
-        if kind is None or self._desk.account_of(intent_id) != account:
+        if kind is None or self._desk.account_of(kind.name, intent_id) != account:
             return None
         intent = self._desk.act(account, lambda ctx: ctx.get(kind.name, intent_id))
         return intent if intent["status"] == "requires_action" else None

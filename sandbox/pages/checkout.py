@@ -19,7 +19,7 @@ from sandbox.errors import StripeError
 from sandbox.pages import forms
 from sandbox.pages.desk import Desk
 from sandbox.pages.render import not_found, redirect, render
-from sandbox.resources.checkout_sessions import close_expired, shown_lines
+from sandbox.resources.checkout_sessions import current, shown_lines
 from sandbox.store import Object
 
 
@@ -142,24 +142,16 @@ class CheckoutPage:
         )
 
     def _account(self, session_id: str) -> str:
-        account = self._desk.account_of(session_id)
+        account = self._desk.account_of(KIND, session_id)
         assert account is not None  # `_session` has found it there
         return account
 
     def _session(self, request: Request) -> Object | None:
         session_id = request.path_params["session"]
-        account = self._desk.account_of(session_id)
+        account = self._desk.account_of(KIND, session_id)
         if account is None:
             return None
-        return self._desk.act(account, lambda ctx: _current(ctx, session_id))
-
-
-def _current(ctx: Context, session_id: str) -> Object | None:
-    session = ctx.tx.get(ctx.account, KIND, session_id)
-    if session is not None and session["status"] == "open" and session["expires_at"] <= ctx.now:
-        close_expired(ctx, ctx.edit(KIND, session_id))
-        session = ctx.get(KIND, session_id)
-    return session
+        return self._desk.act(account, lambda ctx: current(ctx, session_id))
 
 
 def _described(ctx: Context, line: Object) -> Object:

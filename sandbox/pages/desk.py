@@ -26,10 +26,10 @@ class Desk:
         """Whether there is such an account: only then may it be asked for objects."""
         return account in self._api.store.accounts
 
-    def account_of(self, object_id: str) -> str | None:
+    def account_of(self, kind: str, object_id: str) -> str | None:
         """The account that holds the object: a page's address names only the object."""
-        kinds = self._api.store.kinds
-        return next((account for account in self._api.store.accounts if (account, object_id) in kinds), None)
+        store = self._api.store
+        return next((account for account in store.accounts if store.kinds.get((account, object_id)) == kind), None)
 
     def act(self, account: str, work: Callable[[Context], Result]) -> Result:
         """Do the work and keep it; a refusal undoes it, but for what Stripe keeps of a failed payment."""

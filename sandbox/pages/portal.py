@@ -76,7 +76,7 @@ class PortalPage:
 
     def _visit(self, request: Request) -> Visit | None:
         session_id = request.path_params["session"]
-        account = self._desk.account_of(session_id)
+        account = self._desk.account_of(KIND, session_id)
         if account is None:
             return None
 

@@ -87,6 +87,22 @@ def needs(account: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def described(account: dict[str, Any], name: str) -> dict[str, Any]:
+    """One capability of an account, as an object."""
+    asked = account["_requested"].get(name)
+    why = None if account["details_submitted"] else "requirements.fields_needed"
+    return {
+        "id": name,
+        "object": "capability",
+        "account": account["id"],
+        "future_requirements": account["future_requirements"],
+        "requested": asked is not None,
+        "requested_at": asked,
+        "requirements": account["requirements"] | {"disabled_reason": why},
+        "status": account["capabilities"][name],
+    }
+
+
 def default_profile() -> dict[str, Any]:
     return dict.fromkeys(PROFILE)
 

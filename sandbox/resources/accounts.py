@@ -6,7 +6,14 @@ from sandbox.context import Context
 from sandbox.errors import invalid, not_implemented
 from sandbox.http.lists import page
 from sandbox.operations import operation
-from sandbox.resources.account_defaults import CURRENCIES, controller, default_profile, default_settings, needs
+from sandbox.resources.account_defaults import (
+    CURRENCIES,
+    controller,
+    default_profile,
+    default_settings,
+    described,
+    needs,
+)
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 
@@ -51,10 +58,12 @@ def complete_onboarding(ctx: Context, account_id: str) -> Object:
         "payouts_enabled": True,
         "tos_acceptance": draft["tos_acceptance"] | {"date": ctx.now, "ip": "127.0.0.1"},
     }
-    for name in draft["capabilities"]:
-        if name in draft["_requested"]:
-            draft["capabilities"][name] = "active"
+    woken = [name for name in draft["_requested"] if draft["capabilities"][name] != "active"]
+    draft["capabilities"] |= dict.fromkeys(woken, "active")
     draft["requirements"] = needs(draft)
+    for name in woken:
+        previous = {"status": "inactive"}
+        ctx.inside(account_id).emit("capability.updated", described(draft, name), previous)
     announce(ctx, draft)
     return draft
 

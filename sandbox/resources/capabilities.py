@@ -4,6 +4,7 @@ from sandbox.context import Context
 from sandbox.errors import invalid
 from sandbox.operations import operation
 from sandbox.resources import accounts
+from sandbox.resources.account_defaults import described
 from sandbox.store import Object
 
 PATH = "/v1/accounts/{account}/capabilities"
@@ -12,7 +13,7 @@ PATH = "/v1/accounts/{account}/capabilities"
 @operation("GET", PATH)
 def list_all(ctx: Context) -> Object:
     account = accounts.find(ctx, ctx.path["account"])
-    data = [_shown(account, name) for name in sorted(account["capabilities"])]
+    data = [described(account, name) for name in sorted(account["capabilities"])]
     return {"object": "list", "data": data, "has_more": False, "url": PATH.format(account=account["id"])}
 
 
@@ -22,7 +23,7 @@ def retrieve(ctx: Context) -> Object:
     if name not in account["capabilities"]:
         message = f"No such capability: '{name}' on account '{account['id']}'"
         raise invalid(message, param="capability", code="resource_missing", status=404)
-    return _shown(account, name)
+    return described(account, name)
 
 
 @operation("POST", PATH + "/{capability}")
@@ -35,22 +36,4 @@ def update(ctx: Context) -> Object:
     if name not in draft["capabilities"]:
         message = f"No such capability: '{name}' on account '{draft['id']}'"
         raise invalid(message, param="capability", code="resource_missing", status=404)
-    return _shown(draft, name)
-
-
-def _shown(account: Object, name: str) -> Object:
-    asked = account["_requested"].get(name)
-    return {
-        "id": name,
-        "object": "capability",
-        "account": account["id"],
-        "future_requirements": account["future_requirements"],
-        "requested": asked is not None,
-        "requested_at": asked,
-        "requirements": account["requirements"] | {"disabled_reason": _why(account)},
-        "status": account["capabilities"][name],
-    }
-
-
-def _why(account: Object) -> str | None:
-    return None if account["details_submitted"] else "requirements.fields_needed"
+    return described(draft, name)

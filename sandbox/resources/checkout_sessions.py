@@ -45,7 +45,7 @@ def create(ctx: Context) -> Object:
 
 @operation("GET", "/v1/checkout/sessions/{session}")
 def retrieve(ctx: Context) -> Object:
-    return ctx.get(KIND, ctx.path["session"])
+    return current(ctx, ctx.path["session"])
 
 
 @operation("POST", "/v1/checkout/sessions/{session}")
@@ -76,14 +76,14 @@ def list_all(ctx: Context) -> Object:
 
 @operation("POST", "/v1/checkout/sessions/{session}/expire")
 def expire(ctx: Context) -> Object:
-    session = ctx.edit(KIND, ctx.path["session"])
+    session = ctx.edit(KIND, current(ctx, ctx.path["session"])["id"])
     if session["status"] != "open":
         message = (
             'Only Checkout Sessions with a status in ["open"] can be expired. '
             f"This Checkout Session has a status of `{session['status']}`."
         )
         raise invalid(message)
-    close_expired(ctx, session)
+    _close(ctx, session)
     return session
 
 
@@ -110,8 +110,16 @@ def shown_lines(ctx: Context, session: Object) -> list[Object]:
     return [line | {"price": _public_price(ctx, line["price"])} for line in session["_lines"]]
 
 
-def close_expired(ctx: Context, session: Object) -> None:
-    """End an open session that nobody completed."""
+def current(ctx: Context, session_id: str) -> Object:
+    """The session as it is now: one whose time has passed is expired when somebody looks at it."""
+    session = ctx.get(KIND, session_id)
+    if session["status"] == "open" and session["expires_at"] <= ctx.now:
+        session = ctx.edit(KIND, session_id)
+        _close(ctx, session)
+    return session
+
+
+def _close(ctx: Context, session: Object) -> None:
     session["status"], session["url"] = "expired", None
     ctx.emit("checkout.session.expired", session)
 

@@ -82,6 +82,8 @@ def update(ctx: Context) -> Object:
 @operation("DELETE", "/v1/customers/{customer}")
 def delete(ctx: Context) -> Object:
     customer = ctx.edit("customer", ctx.path["customer"])
+    for found in payment_methods.of_customer(ctx, customer["id"]):
+        payment_methods.release(ctx, found["id"])
     ctx.emit("customer.deleted", customer)
     # Stripe still answers for a deleted customer, with these three keys only.
     for name in customer.keys() - {"id", "object"}:

@@ -60,53 +60,19 @@ def create_payment_intent(
 
     `more` are the fields in PLAIN. Raise `payment_error(intent)` where a decline must be answered with 402.
     """
-    intent_id = ctx.new_id("pi")
-    intent: Object = {
-        "id": intent_id,
-        "object": "payment_intent",
-        "amount": amount,
-        "amount_capturable": 0,
-        "amount_details": {"tip": {}},
-        "amount_received": 0,
-        "application": ctx.application,
-        "automatic_payment_methods": automatic_payment_methods,
-        "canceled_at": None,
-        "cancellation_reason": None,
-        "capture_method": capture_method,
-        "client_secret": f"{intent_id}_secret_{letters(f'secret:{ctx.config.seed}:{intent_id}', 25)}",
-        "confirmation_method": "automatic",
-        "created": ctx.now,
-        "currency": currency.lower(),
-        "customer": customer,
-        "customer_account": None,
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
-        "livemode": False,
-        "managed_payments": {"enabled": False},
-        "metadata": dict(metadata or {}),
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
+    intent = _blank(
+        ctx,
+        {
+            "amount": amount,
+            "automatic_payment_methods": automatic_payment_methods,
+            "capture_method": capture_method,
+            "currency": currency.lower(),
+            "customer": customer,
+            "description": description,
+            "metadata": dict(metadata or {}),
+            **more,
         },
-        "payment_method_types": ["card"],
-        "processing": None,
-        "review": None,
-        "source": None,
-        "status": "requires_payment_method",
-        "transfer_data": None,
-        **dict.fromkeys(PLAIN),
-        "description": description,
-        **more,
-    }
+    )
     _check_amount(intent)
     if customer is not None:
         ctx.get("customer", customer, param="customer")
@@ -285,6 +251,50 @@ def list_all(ctx: Context) -> Object:
     )
 
 
+def _blank(ctx: Context, given: Object) -> Object:
+    """An intent that nothing has happened to."""
+    intent_id = ctx.new_id("pi")
+    return {
+        "id": intent_id,
+        "object": "payment_intent",
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application": ctx.application,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "client_secret": f"{intent_id}_secret_{letters(f'secret:{ctx.config.seed}:{intent_id}', 25)}",
+        "confirmation_method": "automatic",
+        "created": ctx.now,
+        "customer_account": None,
+        "excluded_payment_method_types": None,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": False,
+        "managed_payments": {"enabled": False},
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {
+            "card": {
+                "installments": None,
+                "mandate_options": None,
+                "network": None,
+                "request_three_d_secure": "automatic",
+            }
+        },
+        "payment_method_types": ["card"],
+        "processing": None,
+        "review": None,
+        "source": None,
+        "status": "requires_payment_method",
+        "transfer_data": None,
+        **dict.fromkeys(PLAIN),
+        **given,
+    }
+
+
 def _confirm_operation(ctx: Context, draft: Object) -> Object:
     given = ctx.params
     off_session = given.get("off_session") not in {None, False}
@@ -342,8 +352,8 @@ def _attempt(ctx: Context, draft: Object, payment_method: Object, outcome: cards
         return _fail(ctx, draft, payment_method, {"charge": charge["id"], **outcome.error})
     if draft["setup_future_usage"] is not None and draft["customer"] is not None:
         payment_methods.attach(ctx, payment_method, draft["customer"])
-    if was_action:
-        ctx.edit("payment_method", payment_method["id"])["_authenticated"] = True
+    used = ctx.edit("payment_method", payment_method["id"])
+    used |= {"_authenticated": used["_authenticated"] or was_action, "_spent": True}
     if draft["capture_method"] == "manual":
         draft |= {"amount_capturable": draft["amount"], "status": "requires_capture"}
         ctx.emit("payment_intent.amount_capturable_updated", draft)

@@ -19,7 +19,14 @@ def resolve(ctx: Context, payment_method: str, param: str | None = "payment_meth
     """The stored payment method; a test id such as pm_card_visa becomes a new one at each use."""
     if payment_method.startswith(TEST_ID):
         return _new(ctx, _test_card(payment_method.removeprefix(TEST_ID), payment_method))
-    return ctx.get("payment_method", payment_method, param=param)
+    found = ctx.get("payment_method", payment_method, param=param)
+    if found["_spent"] and found["customer"] is None:
+        raise invalid(
+            "This PaymentMethod was previously used without being attached to a Customer or was detached from a "
+            "Customer, and may not be used again.",
+            param=param,
+        )
+    return found
 
 
 def attach(ctx: Context, payment_method: Object, customer: str) -> Object:
@@ -40,6 +47,13 @@ def attach(ctx: Context, payment_method: Object, customer: str) -> Object:
     draft["_authenticated"] = False
     ctx.emit("payment_method.attached", draft)
     return draft
+
+
+def release(ctx: Context, payment_method: str) -> None:
+    """Take it from its customer; it can't be used again."""
+    draft = ctx.edit("payment_method", payment_method)
+    draft |= {"customer": None, "_spent": True}
+    ctx.updated("payment_method.detached", draft)
 
 
 def of_customer(ctx: Context, customer: str) -> list[Object]:
@@ -104,8 +118,7 @@ def detach(ctx: Context) -> Object:
     if draft["customer"] is None:
         raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
     owner = ctx.get("customer", draft["customer"])
-    draft["customer"] = None
-    ctx.updated("payment_method.detached", draft)
+    release(ctx, draft["id"])
     if not owner.get("deleted") and owner["invoice_settings"]["default_payment_method"] == draft["id"]:
         customer = ctx.edit("customer", owner["id"])
         customer["invoice_settings"]["default_payment_method"] = None
@@ -241,5 +254,6 @@ def _new(ctx: Context, card: cards.TestCard, expiry: Object | None = None) -> Ob
         "_authenticated": False,
         "_behaviour": card.behaviour,
         "_decline": card.decline,
+        "_spent": False,
     }
     return ctx.insert(made)

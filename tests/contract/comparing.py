@@ -14,7 +14,12 @@ FIRST_TIME = 1_000_000_000  # smaller integers are amounts and counts
 ID = re.compile(r"[a-z]{2,8}_(test_)?[A-Za-z0-9]{8,}|req_\w+")
 
 # The recorded account's own settings.
-SETTINGS = frozenset({"account_country", "account_name", "payment_method_types", "statement_descriptor"})
+SETTINGS = frozenset(
+    {
+        "account_country", "account_name", "payment_method_configuration_details", "payment_method_types",
+        "statement_descriptor",
+    }
+)  # fmt: skip
 # Values that only Stripe can know: whether there is one is compared, but not which.
 OWN_VALUES = frozenset(
     {
@@ -24,7 +29,7 @@ OWN_VALUES = frozenset(
         "network_transaction_id", "network_token", "number", "receipt_number",
         "receipt_url", "reference", "request_log_url", "risk_level", "risk_score",
         "calculated_statement_descriptor", "url", "verification", "webhooks_delivered_at",
-        "payment_method_options", "payment_method_configuration_details", "use_stripe_sdk", "doc_url",
+        "payment_method_options", "use_stripe_sdk", "doc_url",
         "automatic_payment_methods", "radar_options", "statement_descriptor_suffix",
     }
 )  # fmt: skip

@@ -18,11 +18,11 @@ from sandbox.app import SandboxApp
 from sandbox.config import Config
 from sandbox.http.api import Request
 from sandbox.store import Transaction
+from tests.contract.account_objects import account_objects
 from tests.contract.comparing import Comparison
-from tests.contract.recordings import Exchange, Scenario, objects, scenarios
+from tests.contract.recordings import Exchange, Scenario, scenarios
 
 KEY = "sk_test_recorded"
-SEEDED = ("product", "price", "coupon")  # in the order in which they need one another
 MAX_SHOWN = 12  # differences of one answer
 
 Pairs = tuple[tuple[str, str], ...]
@@ -49,7 +49,9 @@ class Replay:
 
     def run(self) -> list[Result]:
         self._seed()
-        return [Result(exchange, self._replayed(exchange)) for exchange in self._scenario.exchanges]
+        # An account of before the recording, with its settings, can't be had again.
+        askable = [one for one in self._scenario.exchanges if not one.path.startswith("/v1/accounts/")]
+        return [Result(exchange, self._replayed(exchange)) for exchange in askable]
 
     def _replayed(self, exchange: Exchange) -> list[str]:
         self._now = float(exchange.at)
@@ -74,22 +76,16 @@ class Replay:
         return urlencode([(name, self._comparison.translated(value)) for name, value in renamed]).encode()
 
     def _seed(self) -> None:
-        """Objects that the answers of this or another recording show, and that no request of this one made."""
+        """Put in what the answers of this or another recording show, and no request of this one made."""
         made = {exchange.body.get("id") for exchange in self._scenario.exchanges if exchange.method == "POST"}
-        found: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in SEEDED}
-        for exchange in (one for scenario in self._seen for one in scenario.exchanges):
-            for one in objects(exchange.body):
-                if one["object"] in SEEDED and one["id"] not in made:
-                    found[one["object"]].setdefault(one["id"], one)
+        found = account_objects(exchange.body for scenario in self._seen for exchange in scenario.exchanges)
         recorded = sorted({exchange.account for exchange in self._scenario.exchanges if exchange.account})
         accounts = [self._connected(account) for account in recorded]
         tx = Transaction(self._app.api.store)
         for account in accounts or [self._config.platform]:
-            for price in found["price"].values():
-                found["product"].setdefault(price["product"], _product(price))
-            for kind in SEEDED:
-                for one in found[kind].values():
-                    tx.insert(account, kind, dict(one) | ({"_tiers": None} if kind == "price" else {}))
+            for one in found:
+                if one["id"] not in made:
+                    tx.insert(account, one["object"], dict(one))
                     self._comparison.ours[one["id"]] = one["id"]
         tx.commit()
 
@@ -98,26 +94,6 @@ class Replay:
         _, made = self._ask("POST", "/v1/accounts", form=(("metadata[sandbox_enabled]", "true"),))
         self._comparison.ours[recorded] = made["id"]
         return str(made["id"])
-
-
-def _product(price: dict[str, Any]) -> dict[str, Any]:
-    """The recordings show a product only by its id."""
-    return {
-        "id": price["product"],
-        "object": "product",
-        "active": True,
-        "created": price["created"],
-        "images": [],
-        "livemode": False,
-        "marketing_features": [],
-        "metadata": {},
-        "name": price["nickname"] or "Product",
-        "type": "service",
-        "unit_label": None,
-        "updated": price["created"],
-        **dict.fromkeys(("default_price", "description", "package_dimensions", "shippable")),
-        **dict.fromkeys(("statement_descriptor", "tax_code", "url")),
-    }
 
 
 def replay(folder: Path) -> dict[str, list[Result]]:

@@ -108,12 +108,17 @@ async def test_an_application_fee_belongs_to_the_platform(client: stripe.StripeC
     assert (await client.v1.application_fees.retrieve_async(fee.id)).amount_refunded == 125
 
 
-async def test_a_deleted_account_can_no_longer_be_used(client: stripe.StripeClient) -> None:
+async def test_a_deleted_account_can_no_longer_be_used(client: stripe.StripeClient, receiver: Receiver) -> None:
     account = await enabled(client)
+    await client.v1.webhook_endpoints.create_async(
+        {"url": receiver.url, "enabled_events": ["account.application.deauthorized"], "connect": True}
+    )
     await client.v1.customers.create_async({}, {"stripe_account": account})
     assert (await client.v1.accounts.delete_async(account)).deleted
     with pytest.raises(stripe.PermissionError):
         await client.v1.customers.list_async(None, {"stripe_account": account})
+    event = json.loads((await asyncio.wait_for(receiver.arrived.get(), 30))[0])
+    assert event["account"] == account
 
 
 async def test_the_platform_has_an_account_of_its_own(client: stripe.StripeClient) -> None:

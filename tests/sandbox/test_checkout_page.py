@@ -120,5 +120,9 @@ async def test_what_is_mistyped_is_said_at_its_field(client: stripe.StripeClient
     assert (await again(client, session)).status == "open"
 
 
-async def test_an_unknown_session_has_no_page(address: str) -> None:
-    assert (await visit(address, "/c/pay/cs_test_unknown")).status == 404
+async def test_what_is_not_a_session_has_no_page(client: stripe.StripeClient, address: str) -> None:
+    customer = await client.v1.customers.create_async({})
+    for wrong in ("cs_test_unknown", customer.id):
+        assert (await visit(address, f"/c/pay/{wrong}")).status == 404
+        assert (await visit(address, f"/p/session/{wrong}")).status == 404
+        assert (await visit(address, f"/i/acct_unknown/{wrong}")).status == 404

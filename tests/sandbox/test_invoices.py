@@ -25,11 +25,7 @@ async def test_pending_items_become_the_lines_of_a_draft(client: stripe.StripeCl
     assert [line.amount for line in draft.lines.data] == [1000, 250]
     items = await client.v1.invoice_items.list_async({"pending": True})
     assert items.data == []
-    second = (
-        await client.v1.invoices.list_line_items_async(draft.id, {"starting_after": draft.lines.data[0].id})
-        if hasattr(client.v1.invoices, "list_line_items_async")
-        else await client.v1.invoices.line_items.list_async(draft.id, {"starting_after": draft.lines.data[0].id})
-    )
+    second = await client.v1.invoices.line_items.list_async(draft.id, {"starting_after": draft.lines.data[0].id})
     assert [line.amount for line in second.data] == [250]
 
 

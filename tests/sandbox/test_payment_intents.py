@@ -1,11 +1,12 @@
 """Payment intents and their charges: success, decline, authentication, capture, cancel."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
 
-from tests.sandbox.server import raw
+from tests.sandbox.server import official_client, raw, sandbox_running
 
 DIRECT: Any = {"automatic_payment_methods": {"enabled": True, "allow_redirects": "never"}, "confirm": True}
 
@@ -99,3 +100,19 @@ async def test_a_card_of_another_customer_is_refused(client: stripe.StripeClient
 async def test_a_parameter_without_effect_is_answered_with_501(client: stripe.StripeClient) -> None:
     with pytest.raises(stripe.APIError, match="with mandate"):
         await pay(client, "pm_card_visa", mandate="mandate_1")
+
+
+async def test_a_payment_goes_on_after_a_restart(tmp_path: Path) -> None:
+    async with sandbox_running(tmp_path) as address, official_client(address) as client:
+        customer = await client.v1.customers.create_async({"payment_method": "pm_card_chargeCustomerFail"})
+        intent = await client.v1.payment_intents.create_async(
+            {"amount": 2500, "currency": "usd", "customer": customer.id}
+        )
+    async with sandbox_running(tmp_path) as address, official_client(address) as client:
+        (card,) = (await client.v1.customers.payment_methods.list_async(customer.id)).data
+        given: Any = {"payment_method": card.id, "return_url": "https://example.org/"}
+        with pytest.raises(stripe.CardError):
+            await client.v1.payment_intents.confirm_async(intent.id, given)
+        given["payment_method"] = "pm_card_visa"
+        paid = await client.v1.payment_intents.confirm_async(intent.id, given)
+        assert paid.status == "succeeded"

@@ -101,3 +101,13 @@ async def test_an_update_changes_the_expiry(client: stripe.StripeClient) -> None
     )
     assert changed.card is not None
     assert (changed.card.exp_year, changed.billing_details.name) == (2049, "Ada")
+
+
+async def test_a_detached_card_cannot_be_used_again(client: stripe.StripeClient) -> None:
+    owner = await client.v1.customers.create_async()
+    card = await client.v1.payment_methods.attach_async("pm_card_visa", {"customer": owner.id})
+    await client.v1.customers.delete_async(owner.id)
+    assert (await client.v1.payment_methods.retrieve_async(card.id)).customer is None
+    other = await client.v1.customers.create_async()
+    with pytest.raises(stripe.InvalidRequestError, match="may not be used again"):
+        await client.v1.payment_methods.attach_async(card.id, {"customer": other.id})

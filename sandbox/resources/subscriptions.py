@@ -1,0 +1,145 @@
+"""Subscriptions over the API."""
+
+from dataclasses import replace
+from typing import Any
+
+from sandbox.context import Context
+from sandbox.errors import invalid, missing, not_implemented
+from sandbox.http.lists import page
+from sandbox.invoicing import collection
+from sandbox.operations import operation
+from sandbox.planning import on_clock
+from sandbox.store import Object
+from sandbox.subscribing import change, create, cycle, settings, state
+from sandbox.subscribing.billing import bill_now, collect, credit
+from sandbox.subscribing.items import fit_period, period_of
+
+PATH = "/v1/subscriptions/{subscription_exposed_id}"
+NEW = (*settings.TAKES, "add_invoice_items", "billing_mode", "currency", "customer", "trial_period_days")
+CHANGES = (*settings.TAKES, "billing_cycle_anchor", "cancellation_details", "pause_collection", "proration_date")
+
+
+def create_subscription(ctx: Context, params: dict[str, Any]) -> Object:
+    """A new subscription with its first invoice; `params` are converted parameters of POST /v1/subscriptions."""
+    for name in sorted(params.keys() - set(NEW) - {"expand"}):
+        raise not_implemented("POST", f"/v1/subscriptions with {name}")
+    if params.get("billing_mode", {}).get("type", "flexible") != "flexible" or "flexible" in params.get(
+        "billing_mode", {}
+    ):
+        raise not_implemented("POST", "/v1/subscriptions with a billing_mode other than plain flexible")
+    if "customer" not in params:
+        raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
+    customer = ctx.get("customer", params["customer"], param="customer")
+    return create.new_subscription(replace(on_clock(ctx, customer), params=params), customer)
+
+
+@operation("POST", "/v1/subscriptions", takes=NEW)
+def create_over_api(ctx: Context) -> Object:
+    return create_subscription(ctx, ctx.params)
+
+
+@operation("GET", PATH)
+def retrieve(ctx: Context) -> Object:
+    return ctx.get("subscription", ctx.path["subscription_exposed_id"])
+
+
+@operation("POST", PATH, takes=CHANGES)
+def update(ctx: Context) -> Object:
+    subscription = ctx.edit("subscription", ctx.path["subscription_exposed_id"])
+    return change.update(on_clock(ctx, subscription), subscription)
+
+
+@operation("DELETE", PATH, takes=("cancellation_details", "invoice_now", "prorate"))
+def cancel(ctx: Context) -> Object:
+    subscription = ctx.edit("subscription", ctx.path["subscription_exposed_id"])
+    ctx = on_clock(ctx, subscription)
+    if subscription["status"] in state.ENDED:
+        raise missing("subscription", subscription["id"])
+    details = ctx.params.get("cancellation_details") or {}
+    if "feedback_option" in details:
+        raise not_implemented("DELETE", f"{PATH} with cancellation_details[feedback_option]")
+    subscription["cancellation_details"] |= details
+    subscription |= {"cancel_at": None, "cancel_at_period_end": False}
+    if ctx.params.get("prorate") and subscription["status"] != "trialing":
+        for item in subscription["items"]["data"]:
+            credit(ctx, subscription, item, ctx.now)
+    invoice = None
+    if ctx.params.get("invoice_now"):
+        invoice = bill_now(ctx, subscription, "subscription_update", [], None)
+    state.end(ctx, subscription, "cancellation_requested")
+    if invoice is not None:
+        collect(ctx, invoice, "allow_incomplete")
+    return subscription
+
+
+@operation("GET", "/v1/subscriptions")
+def list_all(ctx: Context) -> Object:
+    given = ctx.params
+    unknown = ("automatic_tax", "current_period_end", "current_period_start", "customer_account")
+    for name in unknown:
+        if name in given:
+            raise not_implemented("GET", f"/v1/subscriptions with {name}")
+    price = given.get("price") or given.get("plan")
+
+    def keep(subscription: Object) -> bool:
+        names = ("collection_method", "customer", "test_clock")
+        same = all(subscription[name] == given[name] for name in names if name in given)
+        items = subscription["items"]["data"]
+        return (
+            same
+            and _has_status(subscription, given.get("status"))
+            and (price is None or any(item["price"]["id"] == price for item in items))
+        )
+
+    return page(ctx, "subscription", "/v1/subscriptions", keep)
+
+
+@operation("POST", "/v1/subscriptions/{subscription}/pause", takes=("type",))
+def pause(ctx: Context) -> Object:
+    subscription = ctx.edit("subscription", ctx.path["subscription"])
+    ctx = on_clock(ctx, subscription)
+    if subscription["status"] not in {"active", "past_due", "trialing"}:
+        raise invalid(f"You cannot pause a subscription with status {subscription['status']}.")
+    cycle.pause(ctx, subscription, "pause_requested")
+    return subscription
+
+
+@operation("POST", "/v1/subscriptions/{subscription}/resume", takes=("billing_cycle_anchor", "payment_behavior"))
+def resume(ctx: Context) -> Object:
+    subscription = ctx.edit("subscription", ctx.path["subscription"])
+    ctx = on_clock(ctx, subscription)
+    if subscription["status"] != "paused":
+        raise invalid("You can only resume a subscription that is paused.")
+    anchor = (ctx.params.get("billing_cycle_anchor") or {"type": "now"})["type"]
+    paid_until = min(item["current_period_end"] for item in subscription["items"]["data"])
+    if anchor == "unchanged" and paid_until <= ctx.now:
+        raise not_implemented("POST", "/v1/subscriptions/{subscription}/resume after the paid period, anchor unchanged")
+    subscription |= {"status": "active", "status_details": None}
+    if anchor == "now":
+        _restart(ctx, subscription)
+    ctx.emit("customer.subscription.resumed", subscription)
+    state.tell(ctx, subscription)
+    return subscription
+
+
+def _restart(ctx: Context, subscription: Object) -> None:
+    """A new period from now, paid at once; a payment that fails leaves the subscription as it was."""
+    subscription["billing_cycle_anchor"] = ctx.now
+    for item in subscription["items"]["data"]:
+        fit_period(subscription, item, ctx.now)
+    items = subscription["items"]["data"]
+    invoice = bill_now(ctx, subscription, "subscription_update", items, period_of(items[0]))
+    collect(ctx, invoice, "allow_incomplete")
+    if invoice["status"] == "open" and ctx.params.get("payment_behavior") != "resume_on_payment_attempt":
+        error = collection.declined_error(ctx, invoice)
+        error.keep = False
+        raise error
+
+
+def _has_status(subscription: Object, wanted: str | None) -> bool:
+    status: str = subscription["status"]
+    if wanted is None:
+        return status != "canceled"
+    if wanted == "ended":
+        return status in state.ENDED
+    return wanted in {"all", status}

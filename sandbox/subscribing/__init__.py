@@ -1,0 +1,1 @@
+"""Subscriptions: made, changed, renewed and ended."""

@@ -1,0 +1,125 @@
+"""Invoices of subscriptions: which lines they have, and whether they are collected now or later."""
+
+from sandbox.billing.periods import Period
+from sandbox.billing.pricing import total
+from sandbox.billing.proration import share
+from sandbox.context import Context
+from sandbox.errors import not_implemented
+from sandbox.invoicing import collection, words
+from sandbox.invoicing.invoice import new_invoice
+from sandbox.invoicing.items import new_item, pending
+from sandbox.invoicing.lines import credited_lines, line_of_item, recurring_lines, trial_line
+from sandbox.store import Object
+from sandbox.subscribing.items import period_of
+
+
+def period_lines(ctx: Context, subscription: Object, items: list[Object]) -> list[Object]:
+    """What the items cost for the periods that they are in."""
+    lines: list[Object] = []
+    for item in items:
+        if subscription["status"] == "trialing":
+            lines.append(trial_line(ctx, subscription, item, period_of(item)))
+        else:
+            lines += recurring_lines(ctx, subscription, item, period_of(item))
+    return lines
+
+
+def draft(
+    ctx: Context, subscription: Object, reason: str, items: list[Object], period: Period | None = None
+) -> tuple[Object, list[Object]]:
+    """An invoice with what waits and with the items' periods, and the invoice items it would take."""
+    customer = ctx.get("customer", subscription["customer"])
+    waiting = pending(ctx, customer["id"], subscription["currency"], subscription["id"])
+    dates = {item["_proration_date"] for item in waiting if item.get("_proration_date") is not None}
+    invoice = new_invoice(
+        ctx,
+        customer=customer,
+        currency=subscription["currency"],
+        reason=reason,
+        lines=[line_of_item(ctx, item) for item in waiting] + period_lines(ctx, subscription, items),
+        period=period,
+        subscription=subscription,
+        proration_date=max(dates, default=None) if reason == "subscription_update" else None,
+        collection_method=subscription["collection_method"],
+        days_until_due=subscription["days_until_due"],
+        auto_advance=True,
+    )
+    return invoice, waiting
+
+
+def bill_later(ctx: Context, subscription: Object, reason: str, items: list[Object], period: Period) -> Object:
+    """The draft of a renewal: it is finalised and charged an hour from now."""
+    invoice, waiting = draft(ctx, subscription, reason, items, period)
+    paused = subscription["pause_collection"]
+    if paused is not None and paused["behavior"] == "keep_as_draft":
+        invoice["auto_advance"] = False
+    collection.store(ctx, invoice, waiting, finalize_later=True)
+    subscription["latest_invoice"] = invoice["id"]
+    return invoice
+
+
+def bill_now(ctx: Context, subscription: Object, reason: str, items: list[Object], period: Period | None) -> Object:
+    """An invoice that `collect` finalises in the same request; one that is sent waits its hour."""
+    invoice, waiting = draft(ctx, subscription, reason, items, period)
+    collection.store(ctx, invoice, waiting, finalize_later=subscription["collection_method"] == "send_invoice")
+    subscription["latest_invoice"] = invoice["id"]
+    return invoice
+
+
+def collect(ctx: Context, invoice: Object, behavior: str) -> None:
+    """Finalise the invoice and take the money, as far as the payment behaviour wants it."""
+    if invoice["collection_method"] == "send_invoice":
+        return
+    collection.finalize(ctx, invoice["id"])
+    if invoice["status"] != "open" or behavior == "default_incomplete":
+        return
+    collection.pay(ctx, invoice["id"])
+    if invoice["status"] != "paid" and behavior == "error_if_incomplete":
+        error = collection.declined_error(ctx, invoice)
+        error.keep = False
+        raise error
+
+
+def check_behavior(behavior: str) -> None:
+    if behavior == "pending_if_incomplete":
+        raise not_implemented("POST", "/v1/subscriptions with payment_behavior=pending_if_incomplete")
+
+
+def credit(ctx: Context, subscription: Object, item: Object, moment: int) -> None:
+    """An invoice item that gives back the unused part of the item's period."""
+    _prorate(ctx, subscription, item, moment, "Unused", credited_lines(ctx, subscription, item))
+
+
+def debit(ctx: Context, subscription: Object, item: Object, moment: int) -> None:
+    """An invoice item for the part of the item's period that is still to come."""
+    _prorate(ctx, subscription, item, moment, "Remaining", None)
+
+
+def _prorate(ctx: Context, subscription: Object, item: Object, moment: int, kind: str, credited: Object | None) -> None:
+    price = ctx.get("price", item["price"]["id"])
+    period = period_of(item)
+    sign = -1 if kind == "Unused" else 1
+    amount = sign * share(total(price, item["quantity"]), period, moment)
+    if not amount:
+        return
+    made = new_item(
+        ctx,
+        customer=ctx.get("customer", subscription["customer"]),
+        amount=amount,
+        currency=subscription["currency"],
+        description=words.prorated(kind, item["quantity"], ctx.get("product", price["product"]), moment),
+        period=Period(moment, period.end),
+        quantity=item["quantity"],
+        pricing={
+            "price_details": {"price": price["id"], "product": price["product"]},
+            "type": "price_details",
+            "unit_amount_decimal": None,
+        },
+        subscription=subscription["id"],
+        subscription_item=item["id"],
+        proration=True,
+        credited=credited,
+        discountable=False,
+    )
+    made["_proration_date"] = moment
+    ctx.emit("invoiceitem.created", made)

@@ -1,0 +1,184 @@
+"""A new subscription: its items, its trial, its first invoice and the first payment."""
+
+from sandbox.billing.pricing import total
+from sandbox.context import Context
+from sandbox.errors import StripeError, invalid, not_implemented
+from sandbox.invoicing import collection
+from sandbox.invoicing.items import new_item as new_invoice_item
+from sandbox.resources.shared import merge_metadata
+from sandbox.store import Object
+from sandbox.subscribing import settings
+from sandbox.subscribing.billing import bill_now, check_behavior, collect
+from sandbox.subscribing.items import check_items, fit_period, new_item
+from sandbox.subscribing.state import tell
+
+DAY = 24 * 3600
+
+
+def new_subscription(ctx: Context, customer: Object) -> Object:
+    """Create it, send its events and take the first payment, as `ctx.params` say."""
+    given = ctx.params
+    behavior = given.get("payment_behavior", "allow_incomplete")
+    check_behavior(behavior)
+    subscription = _blank(ctx, customer)
+    merge_metadata(subscription, ctx)
+    settings.apply(ctx, subscription)
+    items = given.get("items") or []
+    made = [new_item(ctx, subscription, item, f"items[{place}]") for place, item in enumerate(items)]
+    if not made:
+        raise invalid("Missing required param: items.", param="items", code="parameter_missing")
+    subscription["items"]["data"] = made
+    subscription["currency"] = made[0]["price"]["currency"]
+    _check_currency(given, customer, subscription)
+    check_items(subscription)
+    _start(ctx, subscription, _trial_end(ctx, made))
+    for item in made:
+        fit_period(subscription, item, ctx.now)
+    settings.apply_cancellation(ctx, subscription)
+    ctx.insert(subscription)
+    _add_invoice_items(ctx, customer, subscription)
+    invoice = bill_now(ctx, subscription, "subscription_create", made, None)
+    if _lacks_method(ctx, invoice, behavior):
+        raise collection.no_payment_method()
+    ctx.emit("customer.subscription.created", subscription)
+    collect(ctx, invoice, behavior)
+    if invoice["status"] == "paid" and subscription["status"] == "incomplete":
+        raise AssertionError("a paid first invoice makes its subscription active")
+    tell(ctx, subscription)
+    return subscription
+
+
+def _blank(ctx: Context, customer: Object) -> Object:
+    subscription_id = ctx.new_id("sub")
+    names = (
+        "application", "application_fee_percent", "billing_cycle_anchor_config", "billing_thresholds", "cancel_at",
+        "canceled_at", "customer_account", "days_until_due", "default_payment_method", "default_source", "description",
+        "ended_at", "latest_invoice", "next_pending_invoice_item_invoice", "on_behalf_of", "pause_collection",
+        "pending_invoice_item_interval", "pending_setup_intent", "pending_update", "schedule", "status_details",
+        "transfer_data", "trial_end", "trial_start",
+    )  # fmt: skip
+    return {
+        "id": subscription_id,
+        "object": "subscription",
+        **dict.fromkeys(names),
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "billing_cycle_anchor": ctx.now,
+        "billing_mode": {
+            "flexible": {"proration_discounts": "included"},
+            "type": "flexible",
+            "updated_at": ctx.now,
+        },
+        "billing_schedules": [],
+        "cancel_at_period_end": False,
+        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
+        "collection_method": "charge_automatically",
+        "created": ctx.now,
+        "currency": None,
+        "customer": customer["id"],
+        "default_tax_rates": [],
+        "discounts": [],
+        "invoice_settings": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": None,
+            "footer": None,
+            "issuer": {"type": "self"},
+        },
+        "items": {
+            "object": "list",
+            "data": [],
+            "has_more": False,
+            "url": f"/v1/subscription_items?subscription={subscription_id}",
+        },
+        "livemode": False,
+        "managed_payments": {"enabled": False},
+        "metadata": {},
+        "payment_settings": {
+            "payment_method_options": None,
+            "payment_method_types": None,
+            "save_default_payment_method": "off",
+        },
+        "start_date": ctx.now,
+        "status": "incomplete",
+        "test_clock": customer["test_clock"],
+        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+        "_trial_told": False,
+    }
+
+
+def _start(ctx: Context, subscription: Object, trial_end: int | None) -> None:
+    if trial_end is not None:
+        subscription |= {
+            "billing_cycle_anchor": trial_end,
+            "status": "trialing",
+            "trial_end": trial_end,
+            "trial_start": ctx.now,
+        }
+    elif subscription["collection_method"] == "send_invoice":
+        subscription["status"] = "active"
+
+
+def _trial_end(ctx: Context, items: list[Object]) -> int | None:
+    given = ctx.params
+    ways = [name for name in ("trial_end", "trial_period_days") if given.get(name) is not None]
+    if len(ways) > 1:
+        raise invalid("You can only specify one of trial_end or trial_period_days.", param="trial_end")
+    if given.get("trial_end") == "now":
+        return None
+    end: int | None = given.get("trial_end")
+    days = given.get("trial_period_days")
+    if given.get("trial_from_plan") and not ways:
+        days = max((item["price"]["recurring"]["trial_period_days"] or 0 for item in items), default=0)
+    if days is not None:
+        if days < 0:
+            raise invalid("This value must be greater than or equal to 0.", param="trial_period_days")
+        end = ctx.now + days * DAY if days else None
+    settings.check_trial_end(ctx, end)
+    return end
+
+
+def _add_invoice_items(ctx: Context, customer: Object, subscription: Object) -> None:
+    for place, each in enumerate(ctx.params.get("add_invoice_items") or []):
+        param = f"add_invoice_items[{place}]"
+        for name in each.keys() - {"price", "quantity", "metadata"}:
+            raise not_implemented("POST", f"/v1/subscriptions with {param}[{name}]")
+        price = ctx.get("price", each.get("price") or "", param=f"{param}[price]")
+        if price["recurring"] is not None or price["currency"] != subscription["currency"]:
+            raise invalid("Only one-time prices in the subscription's currency can be added.", param=f"{param}[price]")
+        quantity = each.get("quantity", 1)
+        item = new_invoice_item(
+            ctx,
+            customer=customer,
+            amount=total(price, quantity),
+            currency=price["currency"],
+            description=ctx.get("product", price["product"])["name"],
+            quantity=quantity,
+            pricing={
+                "price_details": {"price": price["id"], "product": price["product"]},
+                "type": "price_details",
+                "unit_amount_decimal": price["unit_amount_decimal"],
+            },
+            subscription=subscription["id"],
+            metadata=each.get("metadata"),
+        )
+        ctx.emit("invoiceitem.created", item)
+
+
+def _lacks_method(ctx: Context, invoice: Object, behavior: str) -> bool:
+    free = behavior == "default_incomplete" or invoice["collection_method"] == "send_invoice"
+    return not free and invoice["amount_due"] > 0 and collection.method_for(ctx, invoice) is None
+
+
+def _check_currency(given: Object, customer: Object, subscription: Object) -> None:
+    currency = subscription["currency"]
+    if (given.get("currency") or currency).lower() != currency:
+        raise invalid(f"The price specified only supports `{currency}`.", param="currency")
+    if customer["currency"] not in {None, currency}:
+        raise _two_currencies(customer["currency"])
+
+
+def _two_currencies(currency: str) -> StripeError:
+    return invalid(
+        "You cannot combine currencies on a single customer. This customer has an active subscription, subscription "
+        f"schedule, discount, quote, or invoice item with currency {currency}"
+    )

@@ -1,0 +1,87 @@
+"""What becomes of a subscription when its invoices are paid or not, and what is due next."""
+
+from sandbox.context import Context
+from sandbox.invoicing import collection
+from sandbox.planning import plan
+from sandbox.store import Object
+
+INCOMPLETE_LIFE = 23 * 3600
+TRIAL_WARNING = 3 * 24 * 3600
+ENDED = frozenset({"canceled", "incomplete_expired"})
+
+
+def next_due(subscription: Object) -> int | None:
+    """The second at which the subscription next does something by itself."""
+    status = subscription["status"]
+    if status in ENDED:
+        return None
+    if status == "incomplete":
+        return int(subscription["created"]) + INCOMPLETE_LIFE
+    moments = [subscription["cancel_at"]]
+    if status == "trialing":
+        moments.append(subscription["trial_end"])
+        moments.append(None if subscription["_trial_told"] else subscription["trial_end"] - TRIAL_WARNING)
+    elif status != "paused":
+        moments += [item["current_period_end"] for item in subscription["items"]["data"]]
+    if subscription["pause_collection"] is not None:
+        moments.append(subscription["pause_collection"]["resumes_at"])
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def tell(ctx: Context, subscription: Object) -> None:
+    """customer.subscription.updated if something changed, and the plan for what is due next."""
+    plan(ctx, subscription, next_due(subscription))
+    ctx.updated("customer.subscription.updated", subscription)
+
+
+@collection.watch
+def follow(ctx: Context, invoice: Object, what: str) -> None:
+    """The subscription's status follows its invoices."""
+    if invoice["_subscription"] is None:
+        return
+    subscription = ctx.edit("subscription", invoice["_subscription"])
+    latest = subscription["latest_invoice"] == invoice["id"]
+    status = subscription["status"]
+    if what == "paid":
+        first = status == "incomplete" and invoice["billing_reason"] == "subscription_create"
+        if first or (latest and status in {"past_due", "unpaid"}):
+            subscription["status"] = "active"
+        _save_method(ctx, subscription, invoice)
+    elif what == "uncollectible" and latest and status == "past_due":
+        subscription["status"] = "active"
+    elif what == "exhausted" and status not in ENDED:
+        end(ctx, subscription, "payment_failed")
+        return
+    elif what in {"failed", "overdue"} and status in {"active", "trialing"} and latest:
+        subscription["status"] = "past_due"
+    tell(ctx, subscription)
+
+
+def end(ctx: Context, subscription: Object, reason: str | None) -> None:
+    """Cancel it now; its open invoices are not tried again."""
+    incomplete = subscription["status"] == "incomplete"
+    subscription |= {
+        "canceled_at": subscription["canceled_at"] or ctx.now,
+        "ended_at": ctx.now,
+        "pause_collection": None,
+        "status": "incomplete_expired" if incomplete else "canceled",
+    }
+    if reason is not None:
+        subscription["cancellation_details"]["reason"] = reason
+    plan(ctx, subscription, None)
+    for invoice in list(ctx.tx.newest(ctx.account, "invoice")):
+        if invoice["_subscription"] != subscription["id"]:
+            continue
+        if incomplete and invoice["status"] == "open":
+            collection.void(ctx, invoice["id"])
+        elif invoice["status"] in {"draft", "open"} and invoice["auto_advance"]:
+            collection.stop_retries(ctx, invoice["id"])
+    ctx.emit("customer.subscription.deleted", subscription)
+
+
+def _save_method(ctx: Context, subscription: Object, invoice: Object) -> None:
+    if subscription["payment_settings"]["save_default_payment_method"] != "on_subscription":
+        return
+    intent = collection.payment_intent_of(ctx, invoice)
+    if intent is not None and intent["payment_method"] is not None:
+        subscription["default_payment_method"] = intent["payment_method"]
