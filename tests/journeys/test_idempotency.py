@@ -1,0 +1,123 @@
+"""The same key does the same thing once: two at once, answers that are lost, processes that are killed on the way."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support.demo import Demo, eventually, running
+
+pytestmark = pytest.mark.slow
+
+# CI runs each case this often; `make soak` more (SOAK_ROUNDS).
+ROUNDS = 3
+SUBSCRIBE = """mutation($input: SubscriptionCreateInput!) { answer: subscriptionCreate(input: $input) {
+  object: subscription { id stripeId status } errors { code field } revision } }"""
+CHECKOUT = """mutation($input: CheckoutSessionCreateInput!) { answer: checkoutSessionCreate(input: $input) {
+  object: checkoutSession { id stripeId status url } errors { code field } revision } }"""
+CREATE = """mutation($input: CustomerCreateInput!) {
+  customerCreate(input: $input) { customer { stripeId } errors { code } } }"""
+LISTS = {SUBSCRIBE: "/v1/subscriptions", CHECKOUT: "/v1/checkout/sessions"}
+
+
+@pytest.fixture(scope="module")
+def armed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, Path]]:
+    folder = tmp_path_factory.mktemp("armed")
+    points = tmp_path_factory.mktemp("failpoints")
+    with running(folder, GATEWAY_FAILPOINTS=str(points)) as demo:
+        yield demo, points
+
+
+def order(demo: Demo, mutation: str) -> dict[str, Any]:
+    """The input of a mutation for a new customer who can pay."""
+    tenant = demo.tenant()
+    partner = tenant["partner_key"]
+    made = demo.ask(partner, CREATE, {"input": {"email": f"{uuid4().hex}@payers.example"}})
+    customer = made["customerCreate"]["customer"]["stripeId"]
+    plan = demo.ask(partner, "{ plans(first: 1) { nodes { id } } }")["plans"]["nodes"][0]["id"]
+    found: dict[str, Any] = {"customer": customer, "plan": plan, "idempotencyKey": uuid4().hex}
+    if mutation == CHECKOUT:
+        return found | {"successUrl": "https://example.com/done"}
+    method = demo.stripe("POST", "/v1/payment_methods/pm_card_visa/attach", tenant["account"], customer=customer)
+    seen = "query($id: ID!) { customer(id: $id) { paymentMethods(first: 1) { nodes { id } } } }"
+    eventually(lambda: demo.ask(partner, seen, {"id": customer})["customer"]["paymentMethods"]["nodes"])
+    return found | {"paymentMethod": method["id"]}
+
+
+def send(demo: Demo, mutation: str, input_: dict[str, Any]) -> dict[str, Any] | None:
+    """The payload, or None where the process died under the request."""
+    try:
+        answer = demo.send(demo.tenant()["partner_key"], mutation, {"input": input_})
+    except httpx.TransportError:
+        return None
+    found: dict[str, Any] = answer.json()["data"]["answer"]
+    return found
+
+
+def settled(demo: Demo, mutation: str, input_: dict[str, Any]) -> dict[str, Any]:
+    """Repeat until the answer is final, as a client would."""
+    retry = {"STRIPE_UNAVAILABLE", "IDEMPOTENCY_KEY_IN_USE", "RATE_LIMITED"}
+
+    def attempt() -> dict[str, Any] | None:
+        found = send(demo, mutation, input_)
+        return None if found is None or any(error["code"] in retry for error in found["errors"]) else found
+
+    found = eventually(attempt, within=60)
+    assert found, "no final answer within a minute"
+    payload: dict[str, Any] = found
+    return payload
+
+
+def objects(demo: Demo, mutation: str, input_: dict[str, Any]) -> list[dict[str, Any]]:
+    """What Stripe has for that customer, by its own lists."""
+    return demo.stripe_list(LISTS[mutation], demo.tenant()["account"], customer=input_["customer"])
+
+
+def check_once(demo: Demo, mutation: str, input_: dict[str, Any]) -> None:
+    first = settled(demo, mutation, input_)
+    assert first["errors"] == []
+    assert [one["id"] for one in objects(demo, mutation, input_)] == [first["object"]["stripeId"]]
+    assert settled(demo, mutation, input_) == first
+    other = settled(demo, mutation, input_ | {"quantity": 7})
+    assert other["errors"] == [{"code": "IDEMPOTENCY_KEY_REUSED", "field": "idempotencyKey"}]
+    assert len(objects(demo, mutation, input_)) == 1
+
+
+@pytest.mark.parametrize("mutation", [SUBSCRIBE, CHECKOUT], ids=["subscription", "checkout"])
+@pytest.mark.parametrize("point", ["before_stripe", "after_stripe", "before_commit"])
+def test_a_process_killed_on_the_way_leaves_one_object(armed: tuple[Demo, Path], mutation: str, point: str) -> None:
+    demo, points = armed
+    for _ in range(ROUNDS):
+        input_ = order(demo, mutation)
+        (points / point).touch()
+        assert send(demo, mutation, input_) is None
+        assert not (points / point).exists()
+        check_once(demo, mutation, input_)
+
+
+@pytest.mark.parametrize("mutation", [SUBSCRIBE, CHECKOUT], ids=["subscription", "checkout"])
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_a_lost_answer_leaves_one_object(armed: tuple[Demo, Path], mutation: str, times: int) -> None:
+    demo, _ = armed
+    for _ in range(ROUNDS):
+        input_ = order(demo, mutation)
+        fault = {"match": {"method": "POST", "path": LISTS[mutation]}, "effect": "drop_answer", "times": times}
+        httpx.post(demo.told["sandbox"] + "/_sandbox/faults", content=json.dumps(fault)).raise_for_status()
+        check_once(demo, mutation, input_)
+
+
+@pytest.mark.parametrize("mutation", [SUBSCRIBE, CHECKOUT], ids=["subscription", "checkout"])
+def test_two_at_once_make_one_object(armed: tuple[Demo, Path], mutation: str) -> None:
+    demo, _ = armed
+    for _ in range(ROUNDS):
+        input_ = order(demo, mutation)
+        act: Callable[[int], dict[str, Any]] = lambda _: settled(demo, mutation, input_)  # noqa: B023, E731
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(act, range(4)))
+        assert all(answer == answers[0] for answer in answers)
+        assert len(objects(demo, mutation, input_)) == 1
