@@ -45,7 +45,7 @@ class Due:
                 return
             account, planned = found
             if planned["kind"] == CLOCK:
-                self._step(account, planned["id"])
+                self._step(account, planned["subject"])
             else:
                 self._do(account, planned)
             await asyncio.sleep(0)
@@ -81,14 +81,14 @@ class Due:
     def _do(self, account: str, planned: Object) -> None:
         ctx = self._context(account, planned["at"])
         try:
-            WORK[planned["kind"]](ctx, planned["id"])
+            WORK[planned["kind"]](ctx, planned["subject"])
         except Exception:
-            log.exception("The work due on %s failed, and is not tried again.", planned["id"])
+            log.exception("The work due on %s failed, and is not tried again.", planned["subject"])
             ctx.tx.rollback()
             ctx.tx.delete(account, KIND, planned["id"])
         after = ctx.tx.get(account, KIND, planned["id"])
         if after is not None and after["at"] == planned["at"]:
-            log.error("The work due on %s changed nothing, and is not tried again.", planned["id"])
+            log.error("The work due on %s changed nothing, and is not tried again.", planned["subject"])
             ctx.tx.delete(account, KIND, planned["id"])
         self._commit(ctx.tx)
 

@@ -11,14 +11,17 @@ KIND = "_due"
 
 def plan(ctx: Context, value: Object, at: int | None) -> None:
     """Work on the object at this second of its clock, instead of what was planned before; None: nothing."""
-    found = ctx.tx.get(ctx.account, KIND, value["id"])
+    # An id of its own: the store knows one type for each id of an account.
+    plan_id = "due_" + value["id"]
+    found = ctx.tx.get(ctx.account, KIND, plan_id)
     if at is None:
         if found is not None:
-            ctx.tx.delete(ctx.account, KIND, value["id"])
+            ctx.tx.delete(ctx.account, KIND, plan_id)
         return
     wanted = {
-        "id": value["id"],
+        "id": plan_id,
         "object": KIND,
+        "subject": value["id"],
         "kind": value["object"],
         "at": at,
         "clock": value.get("test_clock"),
@@ -26,7 +29,7 @@ def plan(ctx: Context, value: Object, at: int | None) -> None:
     if found is None:
         ctx.insert(wanted)
     else:
-        ctx.tx.edit(ctx.account, KIND, value["id"]).update(wanted)
+        ctx.tx.edit(ctx.account, KIND, plan_id).update(wanted)
 
 
 def on_clock(ctx: Context, value: Object) -> Context:

@@ -42,7 +42,9 @@ def _expanded(ctx: Context, value: Any, steps: list[str], path: str) -> Any:
     if value is None:
         return None
     if isinstance(value, str):
-        found = ctx.tx.find(ctx.account, value)
+        # A connected account's charge names a fee that is the platform's.
+        home = ctx.config.platform if value.startswith("fee_") else ctx.account
+        found = ctx.tx.find(home, value)
         if found is None:
             raise _refused(path)
         value = public(found)

@@ -8,9 +8,11 @@ from sandbox.http.expand import expandable
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
+from sandbox.planning import on_clock
 from sandbox.resources import payment_methods
 from sandbox.resources.shared import ADDRESS, assign, merge_metadata
 from sandbox.store import Object
+from sandbox.subscribing.state import end_all
 
 PLAIN = (
     "balance",
@@ -26,9 +28,12 @@ PLAIN = (
 TAKES = (*PLAIN, "address", "invoice_settings", "metadata", "preferred_locales", "shipping", "tax_exempt")
 
 
-@operation("POST", "/v1/customers", takes=(*TAKES, "payment_method"))
+@operation("POST", "/v1/customers", takes=(*TAKES, "payment_method", "test_clock"))
 def create(ctx: Context) -> Object:
     customer_id = ctx.new_id("cus")
+    clock = ctx.params.get("test_clock")
+    if clock is not None:
+        ctx = on_clock(ctx, {"test_clock": ctx.get("test_helpers.test_clock", clock, param="test_clock")["id"]})
     customer: Object = {
         "id": customer_id,
         "object": "customer",
@@ -57,7 +62,7 @@ def create(ctx: Context) -> Object:
         "preferred_locales": [],
         "shipping": None,
         "tax_exempt": "none",
-        "test_clock": None,
+        "test_clock": clock,
     }
     ctx.insert(customer)
     _first_payment_method(ctx, customer)
@@ -84,6 +89,7 @@ def delete(ctx: Context) -> Object:
     customer = ctx.edit("customer", ctx.path["customer"])
     for found in payment_methods.of_customer(ctx, customer["id"]):
         payment_methods.release(ctx, found["id"])
+    end_all(ctx, customer["id"])
     ctx.emit("customer.deleted", customer)
     # Stripe still answers for a deleted customer, with these three keys only.
     for name in customer.keys() - {"id", "object"}:

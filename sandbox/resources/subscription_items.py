@@ -10,7 +10,7 @@ from sandbox.operations import operation
 from sandbox.planning import on_clock
 from sandbox.store import Object
 from sandbox.subscribing import change
-from sandbox.subscribing.items import INDEX
+from sandbox.subscribing.items import INDEX, index_id
 
 ITEM = ("metadata", "plan", "price", "price_data", "quantity")
 HOW = ("payment_behavior", "proration_behavior", "proration_date")
@@ -54,7 +54,7 @@ def list_all(ctx: Context) -> Object:
 
 def _find(ctx: Context) -> tuple[Object, Object]:
     item_id = ctx.path["item"]
-    index = ctx.tx.get(ctx.account, INDEX, item_id)
+    index = ctx.tx.get(ctx.account, INDEX, index_id(item_id))
     if index is not None:
         subscription = ctx.get("subscription", index["subscription"])
         for item in subscription["items"]["data"]:

@@ -14,6 +14,7 @@ from sandbox.subscribing.items import (
     INDEX,
     check_items,
     fit_period,
+    index_id,
     interval_of,
     new_item,
     period_of,
@@ -112,7 +113,7 @@ def _change_items(ctx: Context, subscription: Object, given: list[Object], prora
             raise missing("subscription_item", change["id"], param=f"{param}[id]")
         elif change.get("deleted"):
             items[:] = [item for item in items if item["id"] != change["id"]]
-            ctx.tx.delete(ctx.account, INDEX, change["id"])
+            ctx.tx.delete(ctx.account, INDEX, index_id(change["id"]))
         else:
             (found,) = [item for item in items if item["id"] == change["id"]]
             _change_item(ctx, subscription, found, change, param, proration)

@@ -79,6 +79,13 @@ def end(ctx: Context, subscription: Object, reason: str | None) -> None:
     ctx.emit("customer.subscription.deleted", subscription)
 
 
+def end_all(ctx: Context, customer: str) -> None:
+    """What the deletion of a customer does to the customer's subscriptions."""
+    for subscription in list(ctx.tx.newest(ctx.account, "subscription")):
+        if subscription["customer"] == customer and subscription["status"] not in ENDED:
+            end(ctx, ctx.edit("subscription", subscription["id"]), None)
+
+
 def _save_method(ctx: Context, subscription: Object, invoice: Object) -> None:
     if subscription["payment_settings"]["save_default_payment_method"] != "on_subscription":
         return

@@ -102,6 +102,12 @@ async def test_an_application_fee_belongs_to_the_platform(client: stripe.StripeC
     intent = await client.v1.payment_intents.create_async(given, {"stripe_account": account})
     (fee,) = (await client.v1.application_fees.list_async()).data
     assert (fee.amount, fee.account, fee.charge) == (250, account, intent.latest_charge)
+    charge = await client.v1.charges.retrieve_async(
+        str(intent.latest_charge), {"expand": ["application_fee"]}, {"stripe_account": account}
+    )
+    assert charge.application_fee is not None
+    assert not isinstance(charge.application_fee, str)
+    assert charge.application_fee.id == fee.id
     await client.v1.refunds.create_async(
         {"payment_intent": intent.id, "amount": 1250, "refund_application_fee": True}, {"stripe_account": account}
     )
