@@ -14,6 +14,11 @@ HOUR = 3600
 DAY = 24 * HOUR
 # Days to the next attempt after the first, second and third failed one; after that, none.
 RETRY_DAYS = (3, 5, 7)
+DESCRIPTIONS = {
+    "subscription_create": "Subscription creation",
+    "subscription_cycle": "Subscription update",
+    "subscription_update": "Subscription update",
+}
 CLOSED = frozenset({"paid", "void"})
 Watcher = Callable[[Context, Object, str], None]
 
@@ -273,7 +278,7 @@ def _open_payment(ctx: Context, invoice: Object) -> None:
         amount=invoice["amount_due"],
         currency=invoice["currency"],
         customer=invoice["customer"],
-        description="Subscription creation" if first else f"Payment for Invoice {invoice['number']}",
+        description=DESCRIPTIONS.get(invoice["billing_reason"], f"Payment for Invoice {invoice['number']}"),
         application_fee_amount=application_fee(invoice),
         setup_future_usage="off_session" if first else None,
         _invoice=invoice["id"],

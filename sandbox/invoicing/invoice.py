@@ -4,6 +4,7 @@ from sandbox.billing.amounts import smallest
 from sandbox.billing.periods import Period
 from sandbox.context import Context
 from sandbox.invoicing.lines import put_lines
+from sandbox.invoicing.reductions import active, reduce_lines
 from sandbox.store import Object
 
 
@@ -24,6 +25,7 @@ def new_invoice(
     """A draft with its totals; it is neither stored nor told yet, so that a preview is made the same way."""
     invoice_id = ctx.new_id("in")
     account = ctx.tx.get(ctx.config.platform, "account", ctx.account) or {}
+    discounts = [] if subscription is None else active(ctx, subscription)
     settings = {"default_mandate": None, "payment_method_options": None, "payment_method_types": None}
     if subscription is not None:
         settings["payment_method_types"] = subscription["payment_settings"]["payment_method_types"]
@@ -61,7 +63,7 @@ def new_invoice(
         "default_source": None,
         "default_tax_rates": [],
         "description": subscription and subscription["description"],
-        "discounts": [],
+        "discounts": [discount["id"] for discount in discounts],
         "due_date": None,
         "effective_at": None,
         "ending_balance": None,
@@ -98,6 +100,7 @@ def new_invoice(
         "total_taxes": [],
         "webhooks_delivered_at": ctx.now,
         "_days_until_due": days_until_due,
+        "_discounts": discounts,
         "_fee": None,
         "_fee_percent": subscription and subscription["application_fee_percent"],
         "_subscription": subscription and subscription["id"],
@@ -109,14 +112,18 @@ def new_invoice(
 
 def add_up(invoice: Object) -> int:
     """Set every total from the lines and the starting balance; returns the balance that would be left."""
-    total = sum(line["amount"] for line in invoice["_lines"])
+    subtotal = sum(line["amount"] for line in invoice["_lines"])
+    reductions = reduce_lines(invoice["_lines"], invoice["_discounts"])
+    total = subtotal - sum(each["amount"] for each in reductions)
     due, left = owed(total, invoice["starting_balance"], invoice["currency"])
     invoice |= {
         "amount_due": due,
         "amount_remaining": due - invoice["amount_paid"],
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
+        "subtotal": subtotal,
+        "subtotal_excluding_tax": subtotal,
         "total": total,
+        "total_discount_amounts": reductions,
+        "total_pretax_credit_amounts": [{**each, "type": "discount"} for each in reductions],
         "total_excluding_tax": total,
     }
     return left

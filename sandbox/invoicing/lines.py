@@ -104,6 +104,7 @@ def put_lines(invoice: Object, lines: list[Object]) -> None:
         "object": "list",
         "data": lines[:EMBEDDED],
         "has_more": len(lines) > EMBEDDED,
+        "total_count": len(lines),
         "url": f"/v1/invoices/{invoice['id']}/lines",
     }
 

@@ -15,7 +15,7 @@ from sandbox.subscribing.billing import bill_now, collect, credit
 from sandbox.subscribing.items import fit_period, period_of
 
 PATH = "/v1/subscriptions/{subscription_exposed_id}"
-NEW = (*settings.TAKES, "add_invoice_items", "billing_mode", "currency", "customer", "trial_period_days")
+NEW = (*settings.TAKES, "add_invoice_items", "billing_mode", "currency", "customer", "discounts", "trial_period_days")
 CHANGES = (*settings.TAKES, "billing_cycle_anchor", "cancellation_details", "pause_collection", "proration_date")
 
 

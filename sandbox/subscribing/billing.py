@@ -1,7 +1,9 @@
 """Invoices of subscriptions: which lines they have, and whether they are collected now or later."""
 
+from decimal import Decimal
+
 from sandbox.billing.periods import Period
-from sandbox.billing.pricing import total
+from sandbox.billing.pricing import rounded, total
 from sandbox.billing.proration import share
 from sandbox.context import Context
 from sandbox.errors import not_implemented
@@ -9,6 +11,7 @@ from sandbox.invoicing import collection, words
 from sandbox.invoicing.invoice import new_invoice
 from sandbox.invoicing.items import new_item, pending
 from sandbox.invoicing.lines import credited_lines, line_of_item, recurring_lines, trial_line
+from sandbox.invoicing.reductions import active, paid_share
 from sandbox.store import Object
 from sandbox.subscribing.items import period_of
 
@@ -54,6 +57,7 @@ def bill_later(ctx: Context, subscription: Object, reason: str, items: list[Obje
     if paused is not None and paused["behavior"] == "keep_as_draft":
         invoice["auto_advance"] = False
     collection.store(ctx, invoice, waiting, finalize_later=True)
+    _use_up(ctx, subscription, invoice)
     subscription["latest_invoice"] = invoice["id"]
     return invoice
 
@@ -62,6 +66,7 @@ def bill_now(ctx: Context, subscription: Object, reason: str, items: list[Object
     """An invoice that `collect` finalises in the same request; one that is sent waits its hour."""
     invoice, waiting = draft(ctx, subscription, reason, items, period)
     collection.store(ctx, invoice, waiting, finalize_later=subscription["collection_method"] == "send_invoice")
+    _use_up(ctx, subscription, invoice)
     subscription["latest_invoice"] = invoice["id"]
     return invoice
 
@@ -78,6 +83,17 @@ def collect(ctx: Context, invoice: Object, behavior: str) -> None:
         error = collection.declined_error(ctx, invoice)
         error.keep = False
         raise error
+
+
+def _use_up(ctx: Context, subscription: Object, invoice: Object) -> None:
+    """A coupon for once is gone after the first invoice on which it took something off, one in time at its end."""
+    used = {each["discount"] for each in invoice["total_discount_amounts"] if each["amount"]}
+    for discount in [ctx.get("discount", discount_id) for discount_id in subscription["discounts"]]:
+        once = discount["_coupon"]["duration"] == "once" and discount["id"] in used
+        if once or (discount["end"] is not None and discount["end"] <= ctx.now):
+            # The discount itself stays stored, because the invoice names it.
+            subscription["discounts"] = [each for each in subscription["discounts"] if each != discount["id"]]
+            ctx.emit("customer.discount.deleted", discount)
 
 
 def check_behavior(behavior: str) -> None:
@@ -99,7 +115,8 @@ def _prorate(ctx: Context, subscription: Object, item: Object, moment: int, kind
     price = ctx.get("price", item["price"]["id"])
     period = period_of(item)
     sign = -1 if kind == "Unused" else 1
-    amount = sign * share(total(price, item["quantity"]), period, moment)
+    whole = total(price, item["quantity"]) * _paid_share(ctx, subscription, price, credited)
+    amount = sign * share(rounded(whole), period, moment)
     if not amount:
         return
     made = new_item(
@@ -123,3 +140,22 @@ def _prorate(ctx: Context, subscription: Object, item: Object, moment: int, kind
     )
     made["_proration_date"] = moment
     ctx.emit("invoiceitem.created", made)
+
+
+def _paid_share(ctx: Context, subscription: Object, price: Object, credited: Object | None) -> Decimal:
+    """The part of the full price that a proration counts: what was charged for credits, else what the coupons leave."""
+    if credited is not None:
+        lines = ctx.get("invoice", credited["invoice"])["_lines"]
+        charged = [line for line in lines if line["id"] in credited["invoice_line_items"]]
+        if not any(line["parent"]["subscription_item_details"]["proration"] for line in charged):
+            return paid_share(charged[0])
+    part = Decimal(1)
+    for discount in active(ctx, subscription):
+        coupon = discount["_coupon"]
+        products = (coupon["_applies_to"] or {}).get("products")
+        if products and price["product"] not in products:
+            continue
+        if coupon["percent_off"] is None:
+            raise not_implemented("POST", "a proration of a subscription with an amount_off coupon")
+        part *= 1 - Decimal(str(coupon["percent_off"])) / 100
+    return part

@@ -13,6 +13,7 @@ from sandbox.subscribing.billing import bill_now, check_behavior, collect, credi
 from sandbox.subscribing.items import (
     INDEX,
     check_items,
+    count_items,
     fit_period,
     index_id,
     interval_of,
@@ -119,6 +120,7 @@ def _change_items(ctx: Context, subscription: Object, given: list[Object], prora
             _change_item(ctx, subscription, found, change, param, proration)
     items += added
     check_items(subscription)
+    count_items(subscription)
     if proration.wanted:
         _prorate(ctx, subscription, before, proration.moment)
 

@@ -5,11 +5,12 @@ from sandbox.context import Context
 from sandbox.errors import StripeError, invalid, not_implemented
 from sandbox.invoicing import collection
 from sandbox.invoicing.items import new_item as new_invoice_item
+from sandbox.resources import discounts
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 from sandbox.subscribing import settings
 from sandbox.subscribing.billing import bill_now, check_behavior, collect
-from sandbox.subscribing.items import check_items, fit_period, new_item
+from sandbox.subscribing.items import check_items, count_items, fit_period, new_item, period_of
 from sandbox.subscribing.state import tell
 
 DAY = 24 * 3600
@@ -31,11 +32,15 @@ def new_subscription(ctx: Context, customer: Object) -> Object:
     subscription["currency"] = made[0]["price"]["currency"]
     _check_currency(given, customer, subscription)
     check_items(subscription)
+    count_items(subscription)
     _start(ctx, subscription, _trial_end(ctx, made))
     for item in made:
         fit_period(subscription, item, ctx.now)
     settings.apply_cancellation(ctx, subscription)
     ctx.insert(subscription)
+    if given.get("discounts"):
+        made_of = discounts.make(ctx, given["discounts"], customer=customer["id"], subscription=subscription["id"])
+        subscription["discounts"] = [discount["id"] for discount in made_of]
     _add_invoice_items(ctx, customer, subscription)
     invoice = bill_now(ctx, subscription, "subscription_create", made, None)
     if _lacks_method(ctx, invoice, behavior):
@@ -152,6 +157,7 @@ def _add_invoice_items(ctx: Context, customer: Object, subscription: Object) -> 
             amount=total(price, quantity),
             currency=price["currency"],
             description=ctx.get("product", price["product"])["name"],
+            period=period_of(subscription["items"]["data"][0]),
             quantity=quantity,
             pricing={
                 "price_details": {"price": price["id"], "product": price["product"]},

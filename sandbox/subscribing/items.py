@@ -120,6 +120,10 @@ def fit_period(subscription: Object, item: Object, moment: int) -> None:
         put_period(item, containing(subscription["billing_cycle_anchor"], interval_of(item), moment))
 
 
+def count_items(subscription: Object) -> None:
+    subscription["items"]["total_count"] = len(subscription["items"]["data"])
+
+
 def check_items(subscription: Object) -> None:
     """At least one, not too many, one currency, and each price once."""
     items = subscription["items"]["data"]

@@ -4,10 +4,20 @@ import pytest
 
 from tests.contract.recorded import Replay
 from tests.contract.recordings import Scenario
-from tests.contract.scenarios import PAYMENTS, SUBSCRIPTIONS
+from tests.contract.scenarios import PAYMENTS, SUBSCRIPTIONS, WAITING
+
+
+def assert_agrees(scenario: Scenario) -> None:
+    wrong = [f"{one.exchange.title}: {line}" for one in Replay(scenario).run() for line in one.differences]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("scenario", [*PAYMENTS, *SUBSCRIPTIONS], ids=lambda scenario: scenario.name)
 def test_the_sandbox_answers_as_stripe_would(scenario: Scenario) -> None:
-    wrong = [f"{one.exchange.title}: {line}" for one in Replay(scenario).run() for line in one.differences]
-    assert not wrong, "\n".join(wrong)
+    assert_agrees(scenario)
+
+
+@pytest.mark.xfail(strict=True, reason="subscriptions answer 501 to discounts: then this belongs to SUBSCRIPTIONS")
+@pytest.mark.parametrize("scenario", WAITING, ids=lambda scenario: scenario.name)
+def test_the_sandbox_does_not_answer_this_yet(scenario: Scenario) -> None:
+    assert_agrees(scenario)

@@ -1,5 +1,7 @@
 """Subscriptions with the official SDK: creation, changes, cancellation."""
 
+from typing import Literal
+
 import pytest
 import stripe
 
@@ -245,7 +247,7 @@ async def test_a_paused_subscription_starts_a_new_paid_period_when_resumed(clien
     assert len((await client.v1.invoices.list_async({"subscription": made.id, "status": "paid"})).data) == 2
 
 
-@pytest.mark.parametrize("extra", [{"backdate_start_date": 1}, {"discounts": [{"coupon": "x"}]}])
+@pytest.mark.parametrize("extra", [{"backdate_start_date": 1}, {"transfer_data": {"destination": "acct_1"}}])
 async def test_what_it_does_not_have_is_refused(client: stripe.StripeClient, extra: dict[str, object]) -> None:
     customer, price = await customer_with(client), await monthly(client, 2500)
     with pytest.raises(stripe.APIError) as refused:
@@ -253,3 +255,28 @@ async def test_what_it_does_not_have_is_refused(client: stripe.StripeClient, ext
             {"customer": customer, "items": [{"price": price}], **extra}  # type: ignore[arg-type]
         )
     assert refused.value.http_status == 501
+
+
+@pytest.mark.parametrize(("duration", "credit"), [("once", -2250), ("forever", -2250)])
+async def test_a_coupon_is_taken_off_the_invoice_and_off_prorations(
+    client: stripe.StripeClient, duration: Literal["once", "forever"], credit: int
+) -> None:
+    coupon = await client.v1.coupons.create_async({"percent_off": 10, "duration": duration})
+    customer, price = await customer_with(client), await monthly(client, 2500)
+    made = await client.v1.subscriptions.create_async(
+        {
+            "customer": customer,
+            "items": [{"price": price}],
+            "discounts": [{"coupon": coupon.id}],
+            "expand": ["latest_invoice.total_discount_amounts.discount"],
+        }
+    )
+    invoice = invoice_of(made)
+    assert (invoice.subtotal, invoice.total, invoice.amount_paid) == (2500, 2250, 2250)
+    assert invoice.total_discount_amounts is not None
+    assert [each.amount for each in invoice.total_discount_amounts] == [250]
+    assert len(made.discounts) == (1 if duration == "forever" else 0)
+    (item,) = made["items"].data
+    await client.v1.subscription_items.update_async(item.id, {"quantity": 2, "proration_date": made.created})
+    waiting = (await client.v1.invoice_items.list_async({"pending": True})).data
+    assert [each.amount for each in waiting] == [5000 if duration == "once" else 4500, credit]
