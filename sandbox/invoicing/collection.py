@@ -272,7 +272,6 @@ def _needs_action(ctx: Context, invoice: Object) -> None:
 
 
 def _open_payment(ctx: Context, invoice: Object) -> None:
-    first = invoice["billing_reason"] == "subscription_create"
     intent = payment_intents.create_payment_intent(
         ctx,
         amount=invoice["amount_due"],
@@ -280,7 +279,8 @@ def _open_payment(ctx: Context, invoice: Object) -> None:
         customer=invoice["customer"],
         description=DESCRIPTIONS.get(invoice["billing_reason"], f"Payment for Invoice {invoice['number']}"),
         application_fee_amount=application_fee(invoice),
-        setup_future_usage="off_session" if first else None,
+        setup_future_usage=None if invoice["_subscription"] is None else "off_session",
+        payment_details={"customer_reference": None, "order_reference": invoice["id"]},
         _invoice=invoice["id"],
     )
     payment = ctx.insert(

@@ -39,7 +39,7 @@ def _left(line: Object) -> int:
 
 def _fits(line: Object, coupon: Object) -> bool:
     """A coupon may be for some products only, and takes nothing off prorations: they are discounted already."""
-    products = (coupon["_applies_to"] or {}).get("products")
+    products = (coupon.get("_applies_to") or {}).get("products")
     details = line["pricing"] and line["pricing"]["price_details"]
     return (
         bool(line["discountable"])

@@ -152,7 +152,7 @@ def _paid_share(ctx: Context, subscription: Object, price: Object, credited: Obj
     part = Decimal(1)
     for discount in active(ctx, subscription):
         coupon = discount["_coupon"]
-        products = (coupon["_applies_to"] or {}).get("products")
+        products = (coupon.get("_applies_to") or {}).get("products")
         if products and price["product"] not in products:
             continue
         if coupon["percent_off"] is None:

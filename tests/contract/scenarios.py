@@ -233,9 +233,6 @@ SUBSCRIPTIONS = [
               "latest_invoice": {"status": "paid", "total": 2000, "billing_reason": "subscription_update"}}),
         ],
     ),
-]  # fmt: skip
-# What the sandbox still lacks.
-WAITING = [
     scenario(
         "a coupon is taken off the first invoice",
         [
@@ -249,4 +246,4 @@ WAITING = [
             ),
         ],
     ),
-]
+]  # fmt: skip

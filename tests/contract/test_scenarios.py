@@ -4,7 +4,7 @@ import pytest
 
 from tests.contract.recorded import Replay
 from tests.contract.recordings import Scenario
-from tests.contract.scenarios import PAYMENTS, SUBSCRIPTIONS, WAITING
+from tests.contract.scenarios import PAYMENTS, SUBSCRIPTIONS
 
 
 def assert_agrees(scenario: Scenario) -> None:
@@ -14,10 +14,4 @@ def assert_agrees(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", [*PAYMENTS, *SUBSCRIPTIONS], ids=lambda scenario: scenario.name)
 def test_the_sandbox_answers_as_stripe_would(scenario: Scenario) -> None:
-    assert_agrees(scenario)
-
-
-@pytest.mark.xfail(strict=True, reason="subscriptions answer 501 to discounts: then this belongs to SUBSCRIPTIONS")
-@pytest.mark.parametrize("scenario", WAITING, ids=lambda scenario: scenario.name)
-def test_the_sandbox_does_not_answer_this_yet(scenario: Scenario) -> None:
     assert_agrees(scenario)
