@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from mirror.order import Decision, Known, decide
+from mirror.order import Decision, Known, decide, mark
 from mirror.snapshot import Snapshot, Source
 from storage import revisions
 from storage.database import Connection
@@ -87,11 +87,11 @@ async def _apply_one(connection: Connection, arrival: Arrival) -> Result:
         await _write(connection, arrival, epoch)
         await _record(connection, arrival, row)
     elif known:
-        stamp = max(known.stamp, new.stamp) if decision is Decision.SAME else known.stamp
+        stamp, source = mark(known, new) if decision is Decision.SAME else (known.stamp, known.source)
         await connection.execute_query(
-            f"update {new.kind.table} set epoch = $4, stamp = $5"  # noqa: S608 (our own names)
+            f"update {new.kind.table} set epoch = $4, stamp = $5, source = $6"  # noqa: S608 (our own names)
             " where tenant_id = $1 and livemode = $2 and stripe_id = $3",
-            [*key, epoch, stamp],
+            [*key, epoch, stamp, str(source)],
         )
     return Result(decision, epoch if known or decision is Decision.APPLIED else 0)
 

@@ -45,17 +45,32 @@ def decide(known: Known | None, new: Snapshot, *, read_epoch: int | None = None)
     if new.source is Source.REREAD:
         if (known.epoch if known else 0) != read_epoch:
             return Decision.REREAD
-        return Decision.SAME if known and known.digest == new.digest else Decision.APPLIED
+        return Decision.SAME if known and _alike(known, new) else Decision.APPLIED
     if known and known.deleted and not new.deleted:
         # a late update revives nothing; a reused id (coupons) is told apart by reading it again
         return Decision.REREAD if new.stamp > known.stamp else Decision.STALE
     if new.truncated:
         return Decision.REREAD
-    if known is None or new.deleted:
+    if known is None:
         return Decision.APPLIED
     doubt = _NO_DOUBT if known.source is new.source is Source.EVENT else _BETWEEN_CLOCKS
+    if new.deleted:
+        if known.deleted:
+            return Decision.SAME
+        # a deletion is final, unless the id (a coupon's) has been taken again since
+        return Decision.REREAD if new.stamp < known.stamp - doubt else Decision.APPLIED
     if new.stamp > known.stamp + doubt:
         return Decision.APPLIED
     if new.stamp < known.stamp - doubt:
         return Decision.STALE
-    return Decision.SAME if known.digest == new.digest else Decision.REREAD
+    return Decision.SAME if _alike(known, new) else Decision.REREAD
+
+
+def _alike(known: Known, new: Snapshot) -> bool:
+    """The same state; of what is gone Stripe tells now more, now less, and nothing else matters."""
+    return known.deleted and new.deleted if known.deleted or new.deleted else known.digest == new.digest
+
+
+def mark(known: Known, new: Snapshot) -> tuple[datetime, Source]:
+    """The later time at which the same state was seen, with the source whose clock it is by."""
+    return (new.stamp, new.source) if new.stamp > known.stamp else (known.stamp, known.source)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import DatabaseUrl
+from gateway.models import MODELS
+from storage.database import Database, DatabaseUrl, PoolLimits, open_database
 from storage.embedded import EmbeddedPostgres
 from tests.support.databases import as_app, as_system, copy_of, migrate_template
+from tests.support.tenants import Two, two_tenants
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +51,17 @@ def app_url(database_url: DatabaseUrl) -> DatabaseUrl:
 def system_url(database_url: DatabaseUrl) -> DatabaseUrl:
     """The same database as the system's role, which sees every tenant."""
     return as_system(database_url)
+
+
+@pytest.fixture
+async def opened(app_url: DatabaseUrl, system_url: DatabaseUrl) -> AsyncIterator[Database]:
+    """Both clients, open. The application's pool has two connections only, so that tasks must share them."""
+    limits = PoolLimits(app=2, system=4)
+    async with open_database(app=app_url, system=system_url, models=MODELS, limits=limits) as database:
+        yield database
+
+
+@pytest.fixture
+async def two(opened: Database) -> Two:
+    """Two tenants, made through the registry."""
+    return await two_tenants(opened)
