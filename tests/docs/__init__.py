@@ -1,0 +1,1 @@
+"""The documents and the files that start containers, compared with the code."""

@@ -1,0 +1,98 @@
+"""The documents say what the code does: codes, commands, queries, paths and links."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from graphql import build_schema, parse, validate
+
+from billing.errors import Code
+from gateway import admin_commands
+from gateway.cli import cli
+from tenants.auth import Refusal
+from tests.docs import reading
+
+ERRORS = reading.text("docs/errors.md")
+README = reading.text("README.md")
+QUERIES = [query for block in reading.shell_blocks(README) for query in reading.queries(block)]
+# a path that begins at the root of somebody's disk
+MACHINE_PATH = re.compile(r"(?<![\w.<>/])/(?:home|root|work|tmp|mnt|srv|Users|private)/\w|\b[A-Z]:\\")
+
+
+def codes_and_statuses(heading: str) -> set[tuple[str, int]]:
+    rows = reading.table(ERRORS, heading)
+    assert len(rows) == len({row[0] for row in rows})
+    return {(row[0], int(row[1])) for row in rows}
+
+
+def test_every_code_of_a_payload_is_explained_in_the_order_of_the_code() -> None:
+    assert [row[0] for row in reading.table(ERRORS, "In a mutation's payload")] == list(Code)
+
+
+def test_every_refusal_to_let_in_is_explained() -> None:
+    assert [row[0] for row in reading.table(ERRORS, "Not let in")] == list(Refusal)
+
+
+def test_every_refusal_of_the_endpoint_is_explained_with_its_status() -> None:
+    path = "gateway/endpoint.py"
+    answered = reading.refusals(path, "BadRequestError") | reading.refusals(path, "_refused")
+    assert codes_and_statuses("Not executed") == answered
+
+
+def test_every_code_of_an_executed_request_is_explained() -> None:
+    rows = reading.table(ERRORS, "In the answer's `errors`")
+    assert {row[0] for row in rows} == reading.assigned("gateway/graphql.py", "code")
+
+
+def test_every_refusal_of_a_webhook_is_explained_with_its_status() -> None:
+    assert codes_and_statuses("Webhooks") == reading.refusals("webhooks/app.py", "refuse")
+
+
+def all_commands() -> set[tuple[str, ...]]:
+    groups = {"tenants": admin_commands.tenants, "tokens": admin_commands.tokens}
+    assert all(isinstance(group, click.Group) for group in groups.values())
+    parts = {(name, part) for name, group in groups.items() for part in group.commands}
+    return {(name,) for name in cli.commands if name not in groups} | parts
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    assert reading.commands(README) == all_commands()
+
+
+@pytest.mark.parametrize("path", reading.DOCUMENTS, ids=lambda path: str(path.relative_to(reading.ROOT)))
+def test_commands_in_any_document_exist(path: Path) -> None:
+    known = all_commands() | {(name,) for name in cli.commands}
+    assert reading.commands(path.read_text(encoding="utf-8")) <= known
+
+
+def test_the_tour_has_its_queries() -> None:
+    assert len(QUERIES) == 10
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_queries_of_the_readme_fit_the_schema(query: str) -> None:
+    assert validate(build_schema(reading.text("schema/schema.graphql")), parse(query)) == []
+
+
+@pytest.mark.parametrize("path", reading.DOCUMENTS, ids=lambda path: str(path.relative_to(reading.ROOT)))
+def test_a_document_names_no_path_of_a_machine_and_no_file_that_is_missing(path: Path) -> None:
+    document = path.read_text(encoding="utf-8")
+    assert MACHINE_PATH.findall(document) == []
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document)
+    assert [link for link in links if not (path.parent / link).exists()] == []
+    # in the sandbox's own page, paths begin at its folder
+    named = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|sql|md|graphql|example))`", document)
+    assert [name for name in named if not any((base / name).exists() for base in (reading.ROOT, path.parent))] == []
+
+
+def test_a_path_of_a_machine_is_recognised() -> None:
+    found = [text for text in ("/home/me/x", "see `/tmp/data`", "C:\\data") if MACHINE_PATH.search(text)]
+    assert found == ["/home/me/x", "see `/tmp/data`", "C:\\data"]
+    assert not MACHINE_PATH.search("https://example.com/work/x and docs/tmp/x and a tmpfs at /tmp")
+
+
+def test_every_decision_is_in_the_list_of_decisions() -> None:
+    folder = reading.ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
