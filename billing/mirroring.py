@@ -70,6 +70,12 @@ class Mirroring:
         found = snapshot(body, stamp=answer.stamp, source=Source.REREAD, livemode=self.livemode)
         return Arrival(self.tenant_id, found, read_epoch=epoch)
 
+    async def invoice_payments(self, invoice: str) -> list[Arrival]:
+        """The payments that were tried for an invoice, as Stripe lists them now (never more than a hundred)."""
+        params = {"invoice": invoice, "limit": 100}
+        page = await self.stripe.call(self.account, lambda v1, options: v1.invoice_payments.list_async(params, options))
+        return [self.arrival(Answer(body, page.stamp)) for body in page.body["data"]]
+
     async def _all_lines(self, invoice: str) -> list[Mapping[str, Any]]:
         lines: list[Mapping[str, Any]] = []
         while True:

@@ -27,6 +27,9 @@ _IDLE = 1.0  # a lost notification costs a second at the most
 # These events tell that an object is gone; a cancelled subscription is not gone, it has ended.
 _DELETIONS = frozenset({"customer.deleted", "product.deleted", "price.deleted", "coupon.deleted"})
 
+# Stripe tells of an invoice's payment by event once it is paid; of one that failed only the list knows.
+_FAILED_PAYMENTS = frozenset({"invoice.payment_failed", "invoice.payment_action_required"})
+
 log = logger(__name__)
 
 
@@ -106,6 +109,9 @@ class Worker:
         arrival = Arrival(tenant_id, self._snapshot(event, body))
         way = Mirroring(self.stripe, tenant_id, event.account, event.livemode)
         applied, decisions = await way.settle(arrival, self._transact)
+        if event.type in _FAILED_PAYMENTS:
+            for payment in await way.invoice_payments(event.object_id):
+                await way.settle(payment, self._transact)
         # what is recorded is how the event itself was judged; the re-read that followed settled it
         return Decision.REREAD if decisions[0] is Decision.REREAD else applied.results[0].decision
 
