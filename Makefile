@@ -30,6 +30,10 @@ test: setup ## run all tests
 recorded: setup ## compare the sandbox with recorded Stripe traffic: make recorded FOLDER=...
 	$(BIN)/python -m tests.contract.recorded "$(FOLDER)"
 
+soak: setup ## the crash and fault tests in their full length (hours)
+	CHAOS_MUTATIONS=500 CHAOS_KILLS=5 SOAK_ROUNDS=200 $(BIN)/pytest -s --timeout 0 \
+		tests/journeys/test_chaos.py tests/journeys/test_idempotency.py $(ARGS)
+
 format: setup ## rewrite the sources in the house format
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format --quiet .
@@ -51,4 +55,4 @@ clean: ## remove what the commands above made
 	rm -rf $(VENV) .run .pytest_cache .mypy_cache .ruff_cache pages/static/graphiql
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test recorded format check lock clean
+.PHONY: help setup run test soak recorded format check lock clean
