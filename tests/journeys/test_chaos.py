@@ -1,5 +1,6 @@
 """Under load every process is killed again and again; afterwards the mirror equals what the sandbox's lists say."""
 
+import asyncio
 import os
 import random
 import signal
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 MUTATIONS = int(os.environ.get("CHAOS_MUTATIONS", "60"))
 KILLS_OF_EACH = int(os.environ.get("CHAOS_KILLS", "2"))
-PARTS = ("serve", "sidecar", "worker", "sandbox")
+PARTS = ("serve", "sidecar", "worker", "sandbox", "postgres")
 LISTS = {
     "customers": ("/v1/customers", {}),
     "products": ("/v1/products", {}),
@@ -124,7 +125,7 @@ def plain(value: Any) -> Any:
 
 async def mirror_rows(demo: Demo) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
     """The mirror's objects by account and table, read as the role that sees every tenant."""
-    connection = await asyncpg.connect(**system_url(demo).credentials())
+    connection = await connected(demo)
     try:
         found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
         for table in LISTS:
@@ -137,6 +138,16 @@ async def mirror_rows(demo: Demo) -> dict[tuple[str, str], dict[str, dict[str, A
         return found
     finally:
         await connection.close()
+
+
+async def connected(demo: Demo) -> "asyncpg.Connection[asyncpg.Record]":
+    """A connection as the system's role; the server may just be starting again."""
+    for _ in range(100):
+        try:
+            return await asyncpg.connect(**system_url(demo).credentials())
+        except (OSError, asyncpg.CannotConnectNowError):
+            await asyncio.sleep(0.1)
+    raise AssertionError("PostgreSQL did not come back")
 
 
 def system_url(demo: Demo) -> DatabaseUrl:

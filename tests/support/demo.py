@@ -77,9 +77,9 @@ class Demo:
         return int(httpx.get(self.told["sandbox"] + "/_sandbox/requests").json()["total"])
 
     def pids(self, part: str) -> list[int]:
-        """The processes of one part (serve, sidecar, worker, sandbox) that this supervisor started."""
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child.pid for child in children if part in child.cmdline()]
+        """The processes of one part (serve, sidecar, worker, sandbox, postgres) that this supervisor started."""
+        children = psutil.Process(self.process.pid).children()
+        return [child.pid for child in children if part in child.cmdline() or child.name() == part]
 
 
 @contextmanager
