@@ -52,7 +52,7 @@ async def store(connection: Connection, payload: bytes) -> bool:
     """Keep an event durably; False when it was there already. The caller answers 200 after this, not before."""
     try:
         event = orjson.loads(payload)
-        row = [
+        row: list[Any] = [
             str(event.get("account") or ""),
             str(event["id"]),
             str(event["type"]),
@@ -61,7 +61,9 @@ async def store(connection: Connection, payload: bytes) -> bool:
             payload.decode(),
         ]
         event["data"]["object"].get("id")
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        if any("\0" in text for text in row[:3]):
+            raise ValueError("PostgreSQL's texts hold no NUL")
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError) as error:
         raise MalformedEventError from error
     rows = await connection.execute_query_dict(
         "with stored as (insert into inbox (account, event_id, type, livemode, created, payload)"

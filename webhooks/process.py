@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tortoise.exceptions import BaseORMException
-
-from billing.errors import BillingError
-from billing.mirroring import Mirroring, UnsettledOrderError, apply_one
+from billing.mirroring import Mirroring, apply_one
 from billing.stripe_client import StripeGateway
 from mirror.apply import Applied, Arrival
 from mirror.kinds import KINDS
@@ -87,7 +84,7 @@ class Worker:
     async def _attempt(self, event: Event, tenant_id: int | None) -> str | None:
         try:
             return await self._handle(event, tenant_id)
-        except (BillingError, UnsettledOrderError, LookupError, TypeError, ValueError, BaseORMException) as error:
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with one event is not wrong with the others)
             log.warning("event.postponed", event_id=event.event_id, type=event.type, error=type(error).__name__)
             await inbox.postpone(self.database.system, event, type(error).__name__)
             return None

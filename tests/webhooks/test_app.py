@@ -1,0 +1,158 @@
+"""The sidecar over HTTP: 200 after the event is kept, and otherwise nothing is kept and the answer says why."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from storage.database import Database, DatabaseUrl
+from tests.support.events import SECRET, customer, event, signature
+from webhooks import app as webhooks_app
+
+
+@pytest.fixture
+async def stripe(opened: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """Stripe's side of the connection."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+
+    app = webhooks_app.create(lifespan, [])
+    app.state.database = opened
+    app.state.webhook_secrets = ("whsec_other", SECRET)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sidecar") as client:
+        yield client
+
+
+async def _deliver(stripe: httpx.AsyncClient, body: bytes, header: str | None = "") -> httpx.Response:
+    headers = {} if header is None else {"stripe-signature": header or signature(body)}
+    return await stripe.post(webhooks_app.PATH, content=body, headers=headers)
+
+
+async def _kept(database: Database) -> list[dict[str, Any]]:
+    return await database.system.execute_query_dict("select * from inbox order by id")
+
+
+async def test_an_event_is_kept_before_it_is_acknowledged(opened: Database, stripe: httpx.AsyncClient) -> None:
+    body = event("evt_1", customer())
+    answer = await _deliver(stripe, body)
+    assert (answer.status_code, answer.json()) == (200, {"received": True, "duplicate": False})
+    (row,) = await _kept(opened)
+    assert (row["event_id"], row["account"], row["state"]) == ("evt_1", "acct_clinic", "waiting")
+    assert row["payload"].encode() == body
+
+
+@pytest.mark.parametrize("header", [None, "nonsense", signature(b"another body"), signature(b"{}", "whsec_wrong")])
+async def test_what_is_not_signed_is_refused_and_not_kept(
+    opened: Database, stripe: httpx.AsyncClient, header: str | None
+) -> None:
+    answer = await _deliver(stripe, event("evt_1", customer()), header)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_SIGNATURE")
+    assert await _kept(opened) == []
+
+
+async def test_a_duplicate_is_kept_once_even_when_all_come_at_once(opened: Database, stripe: httpx.AsyncClient) -> None:
+    body = event("evt_1", customer())
+    answers = await asyncio.gather(*(_deliver(stripe, body) for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert sorted(answer.json()["duplicate"] for answer in answers) == [False] + [True] * 7
+    assert len(await _kept(opened)) == 1
+
+
+async def test_the_same_id_of_two_accounts_is_two_events(opened: Database, stripe: httpx.AsyncClient) -> None:
+    for account in ("acct_clinic", "acct_school"):
+        assert (await _deliver(stripe, event("evt_1", customer(), account=account))).status_code == 200
+    assert [row["account"] for row in await _kept(opened)] == ["acct_clinic", "acct_school"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        event("evt_1", {"id": "x_1", "object": "thing.of.tomorrow"}),
+        event("evt_1", {"object": "balance"}),
+        event("evt_1", customer(), account="acct_nobody"),
+        event("evt_1", customer(), account=None),
+        event("evt_1", customer(), livemode=True),
+    ],
+)
+async def test_what_nobody_knows_yet_is_kept_too(opened: Database, stripe: httpx.AsyncClient, body: bytes) -> None:
+    assert (await _deliver(stripe, body)).status_code == 200
+    assert len(await _kept(opened)) == 1
+
+
+MALFORMED = [
+    b"",
+    b"{",
+    b"null",
+    b"1",
+    b"[]",
+    b'"x"',
+    b"{}",
+    event("evt_1", customer(), created="soon"),
+    event("evt_1", customer(), created=1e300),
+    event("evt_1", customer(), created=10**15),
+    event("evt_1", customer(), created=10**17),
+    event("evt_1", customer(), created=-(10**12)),
+    event("evt_1", customer(), data=None),
+    event("evt_1", customer(), data={"object": []}),
+    event("evt_\0", customer()),
+    event("evt_1", customer(), type="x\0"),
+]
+
+
+@pytest.mark.parametrize("body", MALFORMED)
+async def test_what_is_signed_but_no_event_is_refused(opened: Database, stripe: httpx.AsyncClient, body: bytes) -> None:
+    answer = await _deliver(stripe, body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "MALFORMED_EVENT")
+    assert await _kept(opened) == []
+
+
+async def test_a_body_above_the_limit_is_refused_and_one_at_the_limit_is_not(
+    opened: Database, stripe: httpx.AsyncClient
+) -> None:
+    padding = webhooks_app._MAX_BODY - len(event("evt_1", customer(name="")))
+    fits = event("evt_1", customer(name="x" * padding))
+    assert (await _deliver(stripe, fits)).status_code == 200
+    answer = await _deliver(stripe, fits + b" ")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "BODY_TOO_LARGE")
+    assert len(await _kept(opened)) == 1
+
+
+async def test_while_the_database_refuses_stripe_is_told_to_come_again(
+    opened: Database, stripe: httpx.AsyncClient, database_url: DatabaseUrl
+) -> None:
+    owner = await asyncpg.connect(**database_url.credentials())
+    body = event("evt_1", customer())
+    try:
+        await owner.execute("alter table inbox rename to inbox_away")
+        answer = await _deliver(stripe, body)
+        await owner.execute("alter table inbox_away rename to inbox")
+    finally:
+        await owner.close()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert (await _deliver(stripe, body)).json() == {"received": True, "duplicate": False}
+
+
+async def test_while_the_database_does_not_answer_stripe_is_not_kept_waiting(
+    opened: Database, stripe: httpx.AsyncClient, database_url: DatabaseUrl
+) -> None:
+    owner = await asyncpg.connect(**database_url.credentials())
+    body = event("evt_1", customer())
+    try:
+        async with owner.transaction():
+            await owner.execute("lock table inbox")
+            answer = await _deliver(stripe, body)
+    finally:
+        await owner.close()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert (await _deliver(stripe, body)).json() == {"received": True, "duplicate": False}
+
+
+async def test_only_posts_are_taken(stripe: httpx.AsyncClient) -> None:
+    assert (await stripe.get(webhooks_app.PATH)).status_code == 405
