@@ -362,12 +362,15 @@ create index inbox_waiting on inbox (due, id) where state = 'waiting';
 -- Authentication knows no tenant yet: it may look up one token by its public id, and nothing else.
 create function token_by_id(wanted text)
 returns table (tenant_id bigint, public_id text, secret_hash bytea, role text, scopes text[], livemode boolean,
-               expires_at timestamptz, revoked_at timestamptz)
+               expires_at timestamptz, revoked_at timestamptz, settings bigint)
 language sql stable security definer set search_path = public, pg_temp as $$
-    select t.tenant_id, t.public_id, t.secret_hash, t.role, t.scopes, t.livemode, t.expires_at, t.revoked_at
+    -- with the settings revision of the same snapshot, under which the row may be kept
+    select t.tenant_id, t.public_id, t.secret_hash, t.role, t.scopes, t.livemode, t.expires_at, t.revoked_at,
+           coalesce((select r.n from revisions r where r.tenant_id = t.tenant_id and r.scope = 'settings'), 0)
         from api_tokens t where t.public_id = wanted
     union all
-    select null, p.public_id, p.secret_hash, 'platform', array['read', 'tenant:admin'], p.livemode, p.expires_at, p.revoked_at
+    select null, p.public_id, p.secret_hash, 'platform', array['read', 'tenant:admin'], p.livemode, p.expires_at, p.revoked_at,
+           null
         from platform_tokens p where p.public_id = wanted
 $$;
 

@@ -54,3 +54,11 @@ class LookupCache:
         loaded = await load()
         await self._store.set(name, (loaded,), namespace=space)
         return loaded
+
+    async def peek(self, space: str, key: str) -> Any:
+        """What `keep` was given last, or None: the caller judges whether it still holds."""
+        return await self._store.get(key, namespace=space)
+
+    async def keep(self, space: str, key: str, value: object) -> None:
+        """Keep a value that carries its own revision, for look-ups whose scope is known only from the answer."""
+        await self._store.set(key, value, namespace=space)

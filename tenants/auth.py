@@ -90,12 +90,22 @@ class Authenticator:
         return Caller(tenant, Role.CUSTOMER, ROLE_SCOPES[Role.CUSTOMER], token="session", customer=session.customer)  # noqa: S106
 
     async def _token_row(self, public_id: str) -> dict[str, Any] | None:
+        kept: dict[str, Any] | None = await self.cache.peek("token", public_id)
+        if kept is not None and kept["settings"] == await self._settings(kept["tenant_id"]):
+            return kept
         rows = await self.database.app.execute_query_dict("select * from token_by_id($1)", [public_id])
-        return rows[0] if rows else None
+        row = rows[0] if rows else None
+        if row is not None and row["tenant_id"] is not None:  # platform keys have no tenant whose revision would tell
+            await self.cache.keep("token", public_id, row)
+        return row
+
+    async def _settings(self, tenant_id: int) -> int:
+        with bind_tenant(tenant_id):
+            return (await self.book.numbers(tenant_id, [revisions.SETTINGS]))[revisions.SETTINGS]
 
     async def _tenant(self, tenant_id: int) -> TenantInfo:
+        number = await self._settings(tenant_id)
         with bind_tenant(tenant_id):
-            number = (await self.book.numbers(tenant_id, [revisions.SETTINGS]))[revisions.SETTINGS]
 
             async def load() -> TenantInfo:
                 return (await Tenant.get(id=tenant_id)).info()
