@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from billing.errors import BillingError, Code
-from billing.mirroring import Mirroring, apply_one
+from billing.mirroring import Mirroring, UnsettledOrderError, apply_one
 from billing.stripe_client import Answer, StripeGateway, UnknownOutcomeError
 from mirror.apply import Applied, Arrival
 from mirror.order import Decision
@@ -207,7 +207,11 @@ class Operations:
 
         if mirrored:
             way = Mirroring(self.stripe, tenant.id, tenant.account or "", tenant.livemode)
-            await way.settle(way.arrival(answer), transact)
+            try:
+                await way.settle(way.arrival(answer), transact)
+            except UnsettledOrderError as error:
+                # done at Stripe, and not yet ours: the same key brings the same answer again
+                raise UnknownOutcomeError(saved=False) from error
         else:
             await transact(None)
         return Outcome(object_id, revision, answer.body)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from billing.customers import OPERATION
+from billing.errors import BillingError, Code
 from billing.operations import Operations, Order, Outcome
 from billing.stripe_client import Answer
 
@@ -85,7 +86,15 @@ async def cancel(operations: Operations, order: Order, subscription: str, *, at_
             return await stripe.call(
                 account, lambda v1, o: v1.subscriptions.update_async(subscription, params, o), idempotency_key=key
             )
-        # Stripe takes no idempotency key for DELETE; cancelling twice is refused there, and found out by reading
-        return await stripe.call(account, lambda v1, o: v1.subscriptions.cancel_async(subscription, None, o))
+        # Stripe takes no idempotency key for DELETE and refuses a second one: then the first one was answered to nobody
+        try:
+            return await stripe.call(account, lambda v1, o: v1.subscriptions.cancel_async(subscription, None, o))
+        except BillingError as error:
+            if error.code is not Code.STRIPE_REFUSED:
+                raise
+            found = await stripe.call(account, lambda v1, o: v1.subscriptions.retrieve_async(subscription, None, o))
+            if found.body["status"] != "canceled":
+                raise
+            return found
 
     return await operations.run(order, call)

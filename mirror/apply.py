@@ -82,7 +82,9 @@ async def _apply_one(connection: Connection, arrival: Arrival) -> Result:
     row = rows[0] if rows else None
     known = row and Known(row["stamp"], Source(row["source"]), row["epoch"], row["digest"], row["deleted"])
     decision = decide(known or None, new, read_epoch=arrival.read_epoch)
-    epoch = known.epoch + 1 if known else 1
+    # a re-read that came too late is no delivery: raising the epoch for it would let two readers refuse each other
+    refused = decision is Decision.REREAD and new.source is Source.REREAD
+    epoch = (known.epoch + (not refused)) if known else 1
     if decision is Decision.APPLIED:
         await _write(connection, arrival, epoch)
         await _record(connection, arrival, row)

@@ -10,7 +10,7 @@ from mirror.queries import Filters, Page, Row, Window
 from schema import ids
 from schema.context import Info
 from schema.inputs import CustomerFilter, InvoiceFilter, PlanFilter, SubscriptionFilter
-from schema.pagination import After, Before, Connection, First, Last, connection, window
+from schema.pagination import After, BadPageError, Before, Connection, First, Last, connection, window
 from schema.types import (
     Customer,
     Invoice,
@@ -58,7 +58,7 @@ async def node(info: Info, id: ID) -> Node | None:  # noqa: A002 (Relay's word)
 
 async def nodes(info: Info, ids: list[ID]) -> list[Node | None]:
     if len(ids) > _NODES_AT_ONCE:
-        raise ValueError(f"`ids` takes {_NODES_AT_ONCE} at the most.")
+        raise BadPageError(f"`ids` takes {_NODES_AT_ONCE} at the most.")
     return [await _node(info, id_) for id_ in ids]
 
 

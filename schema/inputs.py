@@ -10,7 +10,7 @@ from schema.types import CheckoutSession, Customer, Subscription
 from schema.values import Currency, Interval, InvoiceStatus, SubscriptionStatus
 
 KEY = "Yours, up to 200 characters: the same key with the same input answers the same again, and acts once."
-REVISION = "Send it as Billing-Min-Revision to read your write; null where nothing was done."
+REVISION = "Grows with every change of the tenant; null where nothing was done."
 
 
 @strawberry.enum(description="What happens to the rest of the paid period when a subscription changes.")

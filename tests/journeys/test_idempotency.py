@@ -122,3 +122,22 @@ def test_two_at_once_make_one_object(armed: tuple[Demo, Path], mutation: str) ->
             answers = list(pool.map(act, range(4)))
         assert all(answer == answers[0] for answer in answers)
         assert len(objects(demo, mutation, input_)) == 1
+
+
+CANCEL = """mutation($input: SubscriptionCancelInput!) { answer: subscriptionCancel(input: $input) {
+  object: subscription { id stripeId status cancelAtPeriodEnd } errors { code field } revision } }"""
+
+
+@pytest.mark.parametrize("at_period_end", [True, False])
+def test_a_cancellation_is_answered_at_once_while_its_webhooks_arrive(
+    armed: tuple[Demo, Path], at_period_end: bool
+) -> None:
+    demo, _ = armed
+    for _ in range(4 * ROUNDS):
+        made = settled(demo, SUBSCRIBE, order(demo, SUBSCRIBE))
+        asked = {"subscription": made["object"]["id"], "atPeriodEnd": at_period_end, "idempotencyKey": uuid4().hex}
+        answer = send(demo, CANCEL, asked)
+        assert answer is not None
+        assert answer["errors"] == []
+        assert answer["object"]["cancelAtPeriodEnd"] is at_period_end
+        assert answer["object"]["status"] == ("ACTIVE" if at_period_end else "CANCELED")
