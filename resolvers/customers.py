@@ -16,6 +16,7 @@ from schema.inputs import (
     CustomerTokenCreateInput,
     CustomerTokenPayload,
     CustomerUpdateInput,
+    Input,
 )
 from schema.types import customer
 from tenants import audit
@@ -32,7 +33,7 @@ def _fields(input_: CustomerCreateInput | CustomerUpdateInput) -> dict[str, Any]
 
 
 @mutates(CustomerPayload, Scope.CUSTOMERS_WRITE)
-async def customer_create(info: Info, input: CustomerCreateInput) -> CustomerPayload:  # noqa: A002 (the API's word)
+async def customer_create(info: Info, input: Input[CustomerCreateInput]) -> CustomerPayload:  # noqa: A002 (the API's word)
     fields = _fields(input)
     if input.external_id:
         fields["metadata"] = {customers.EXTERNAL_ID: input.external_id}
@@ -42,7 +43,7 @@ async def customer_create(info: Info, input: CustomerCreateInput) -> CustomerPay
 
 
 @mutates(CustomerPayload, Scope.CUSTOMERS_WRITE, own=True)
-async def customer_update(info: Info, input: CustomerUpdateInput) -> CustomerPayload:  # noqa: A002 (the API's word)
+async def customer_update(info: Info, input: Input[CustomerUpdateInput]) -> CustomerPayload:  # noqa: A002 (the API's word)
     row = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
     fields = _fields(input)
     asked = order(info, "customerUpdate", input)
@@ -52,7 +53,7 @@ async def customer_update(info: Info, input: CustomerUpdateInput) -> CustomerPay
 
 
 @mutates(CustomerTokenPayload, Scope.SESSIONS_WRITE)
-async def customer_token_create(info: Info, input: CustomerTokenCreateInput) -> CustomerTokenPayload:  # noqa: A002
+async def customer_token_create(info: Info, input: Input[CustomerTokenCreateInput]) -> CustomerTokenPayload:  # noqa: A002
     context = info.context
     if not 60 <= input.lifetime_seconds <= 3600:
         raise BillingError(Code.INVALID_INPUT, "lifetimeSeconds takes 60 to 3600.", field="lifetimeSeconds")

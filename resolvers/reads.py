@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from strawberry import ID
-
 from mirror import queries
 from mirror.queries import Filters, Page, Row, Window
 from schema import ids
 from schema.context import Info
-from schema.inputs import CustomerFilter, InvoiceFilter, PlanFilter, SubscriptionFilter
+from schema.inputs import CustomerFilter, InvoiceFilter, Narrowed, OneId, PlanFilter, SomeIds, SubscriptionFilter
 from schema.pagination import After, BadPageError, Before, Connection, First, Last, connection, window
 from schema.types import (
     Customer,
@@ -52,11 +50,11 @@ async def viewer(info: Info) -> Viewer:
     )
 
 
-async def node(info: Info, id: ID) -> Node | None:  # noqa: A002 (Relay's word)
+async def node(info: Info, id: OneId) -> Node | None:  # noqa: A002 (Relay's word)
     return await _node(info, id)
 
 
-async def nodes(info: Info, ids: list[ID]) -> list[Node | None]:
+async def nodes(info: Info, ids: SomeIds) -> list[Node | None]:
     if len(ids) > _NODES_AT_ONCE:
         raise BadPageError(f"`ids` takes {_NODES_AT_ONCE} at the most.")
     return [await _node(info, id_) for id_ in ids]
@@ -80,7 +78,7 @@ async def _node(info: Info, text: str) -> Node | None:
 
 async def plans(
     info: Info,
-    filter: PlanFilter | None = None,  # noqa: A002 (the API's word)
+    filter: Narrowed[PlanFilter] = None,  # noqa: A002 (the API's word)
     first: First = None,
     last: Last = None,
     after: After = None,
@@ -145,7 +143,7 @@ def _states(given: Sequence[Any] | None) -> list[str] | None:
 
 async def customers(
     info: Info,
-    filter: CustomerFilter | None = None,  # noqa: A002 (the API's word)
+    filter: Narrowed[CustomerFilter] = None,  # noqa: A002 (the API's word)
     first: First = None,
     last: Last = None,
     after: After = None,
@@ -160,7 +158,7 @@ async def customers(
 
 async def subscriptions(
     info: Info,
-    filter: SubscriptionFilter | None = None,  # noqa: A002 (the API's word)
+    filter: Narrowed[SubscriptionFilter] = None,  # noqa: A002 (the API's word)
     first: First = None,
     last: Last = None,
     after: After = None,
@@ -173,7 +171,7 @@ async def subscriptions(
 
 async def invoices(
     info: Info,
-    filter: InvoiceFilter | None = None,  # noqa: A002 (the API's word)
+    filter: Narrowed[InvoiceFilter] = None,  # noqa: A002 (the API's word)
     first: First = None,
     last: Last = None,
     after: After = None,
@@ -185,22 +183,22 @@ async def invoices(
     return await _list(info, "invoices", window(first, last, after, before), equal, invoice)
 
 
-async def plan_by_id(info: Info, id: ID) -> Plan | None:  # noqa: A002 (Relay's word)
+async def plan_by_id(info: Info, id: OneId) -> Plan | None:  # noqa: A002 (Relay's word)
     asked = ids.stripe_id(id, "Plan")
     return await load_plan(info, asked) if asked else None
 
 
-async def customer_by_id(info: Info, id: ID) -> Customer | None:  # noqa: A002 (Relay's word)
+async def customer_by_id(info: Info, id: OneId) -> Customer | None:  # noqa: A002 (Relay's word)
     return await load_customer(info, ids.stripe_id(id, "Customer"))
 
 
-async def subscription_by_id(info: Info, id: ID) -> Subscription | None:  # noqa: A002 (Relay's word)
+async def subscription_by_id(info: Info, id: OneId) -> Subscription | None:  # noqa: A002 (Relay's word)
     asked = ids.stripe_id(id, "Subscription")
     row = await info.context.one("subscriptions", asked) if asked else None
     return subscription(row) if row else None
 
 
-async def invoice_by_id(info: Info, id: ID) -> Invoice | None:  # noqa: A002 (Relay's word)
+async def invoice_by_id(info: Info, id: OneId) -> Invoice | None:  # noqa: A002 (Relay's word)
     asked = ids.stripe_id(id, "Invoice")
     row = await info.context.one("invoices", asked) if asked else None
     return invoice(row) if row else None

@@ -10,6 +10,7 @@ from schema.context import Info
 from schema.inputs import (
     CheckoutSessionCreateInput,
     CheckoutSessionPayload,
+    Input,
     PortalSessionCreateInput,
     PortalSessionPayload,
     SetupIntentCreateInput,
@@ -27,7 +28,7 @@ def _address(text: str, field: str) -> str:
 
 
 @mutates(CheckoutSessionPayload, Scope.SESSIONS_WRITE, own=True)
-async def checkout_session_create(info: Info, input: CheckoutSessionCreateInput) -> CheckoutSessionPayload:  # noqa: A002
+async def checkout_session_create(info: Info, input: Input[CheckoutSessionCreateInput]) -> CheckoutSessionPayload:  # noqa: A002
     payer = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
     price = await visible(info, "prices", "Plan", input.plan, "plan")
     new = sessions.NewCheckout(
@@ -44,7 +45,7 @@ async def checkout_session_create(info: Info, input: CheckoutSessionCreateInput)
 
 
 @mutates(PortalSessionPayload, Scope.SESSIONS_WRITE, own=True)
-async def portal_session_create(info: Info, input: PortalSessionCreateInput) -> PortalSessionPayload:  # noqa: A002
+async def portal_session_create(info: Info, input: Input[PortalSessionCreateInput]) -> PortalSessionPayload:  # noqa: A002
     payer = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
     back = _address(input.return_url, "returnUrl")
     asked = order(info, "portalSessionCreate", input)
@@ -53,7 +54,7 @@ async def portal_session_create(info: Info, input: PortalSessionCreateInput) -> 
 
 
 @mutates(SetupIntentPayload, Scope.SESSIONS_WRITE, own=True)
-async def setup_intent_create(info: Info, input: SetupIntentCreateInput) -> SetupIntentPayload:  # noqa: A002
+async def setup_intent_create(info: Info, input: Input[SetupIntentCreateInput]) -> SetupIntentPayload:  # noqa: A002
     payer = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
     asked = order(info, "setupIntentCreate", input)
     outcome = await sessions.create_setup_intent(info.context.operations, asked, payer["stripe_id"])

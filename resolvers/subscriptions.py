@@ -6,6 +6,7 @@ from resolvers.orders import changed, order
 from resolvers.permission import mutates, visible
 from schema.context import Info
 from schema.inputs import (
+    Input,
     SubscriptionCancelInput,
     SubscriptionChangeInput,
     SubscriptionCreateInput,
@@ -30,7 +31,7 @@ def _allowed(info: Info) -> None:
 
 
 @mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE)
-async def subscription_create(info: Info, input: SubscriptionCreateInput) -> SubscriptionPayload:  # noqa: A002
+async def subscription_create(info: Info, input: Input[SubscriptionCreateInput]) -> SubscriptionPayload:  # noqa: A002
     payer = await visible(info, "customers", "Customer", input.customer, "customer")
     price = await visible(info, "prices", "Plan", input.plan, "plan")
     method = input.payment_method
@@ -50,7 +51,7 @@ async def subscription_create(info: Info, input: SubscriptionCreateInput) -> Sub
 
 
 @mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True)
-async def subscription_change(info: Info, input: SubscriptionChangeInput) -> SubscriptionPayload:  # noqa: A002
+async def subscription_change(info: Info, input: Input[SubscriptionChangeInput]) -> SubscriptionPayload:  # noqa: A002
     _allowed(info)
     row = await visible(info, "subscriptions", "Subscription", input.subscription, "subscription")
     price = await visible(info, "prices", "Plan", input.plan, "plan") if input.plan else None
@@ -73,7 +74,7 @@ async def subscription_change(info: Info, input: SubscriptionChangeInput) -> Sub
 
 
 @mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True)
-async def subscription_cancel(info: Info, input: SubscriptionCancelInput) -> SubscriptionPayload:  # noqa: A002
+async def subscription_cancel(info: Info, input: Input[SubscriptionCancelInput]) -> SubscriptionPayload:  # noqa: A002
     _allowed(info)
     row = await visible(info, "subscriptions", "Subscription", input.subscription, "subscription")
     asked = order(info, "subscriptionCancel", input)

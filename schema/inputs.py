@@ -1,6 +1,7 @@
 """What mutations take and answer: one input, one payload."""
 
 from enum import StrEnum
+from typing import Annotated, TypeVar
 
 import strawberry
 from strawberry import ID
@@ -8,6 +9,12 @@ from strawberry import ID
 from schema.errors import BillingError
 from schema.types import CheckoutSession, Customer, Subscription
 from schema.values import Currency, Interval, InvoiceStatus, SubscriptionStatus
+
+T = TypeVar("T")
+Input = Annotated[T, strawberry.argument(description="What to do.")]
+Narrowed = Annotated[T | None, strawberry.argument(description="Only what fits all that is given here.")]
+OneId = Annotated[ID, strawberry.argument(description="Its id in this API.")]
+SomeIds = Annotated[list[ID], strawberry.argument(description="Ids of this API, of any types.")]
 
 KEY = "Yours, up to 200 characters: the same key with the same input answers the same again, and acts once."
 REVISION = "Grows with every change of the tenant; null where nothing was done."

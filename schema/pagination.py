@@ -66,6 +66,8 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
         return None
     try:
         seconds, _, stripe_id = base64.urlsafe_b64decode(text.encode("ascii")).decode().partition(":")
+        if "\0" in stripe_id:
+            raise BadPageError("The cursor is not one of this API.")
         return datetime.fromtimestamp(int(seconds), UTC), stripe_id
     except (binascii.Error, ValueError, OverflowError, OSError) as error:
         raise BadPageError("The cursor is not one of this API.") from error
