@@ -26,7 +26,8 @@ Covered = set[tuple[str, str]]
 def roots() -> Mapping[str, GraphQLField]:
     """The fields of Query."""
     assert SCHEMA.query_type is not None
-    return SCHEMA.query_type.fields
+    fields: Mapping[str, GraphQLField] = SCHEMA.query_type.fields
+    return fields
 
 
 def targets(field: GraphQLField) -> list[GraphQLObjectType]:
@@ -59,6 +60,17 @@ def document(root: str, target: GraphQLObjectType, arguments: Mapping[str, Any] 
     if isinstance(get_named_type(field.type), GraphQLInterfaceType):
         asked = f"{{ __typename ... on {target.name} {asked} }}"
     return f"{{ __typename {root}{given} {asked} }}"
+
+
+def payload(type_: GraphQLNamedType) -> str:
+    """What a mutation answers: all of its own fields, and of an object in it no more than that it is there."""
+    assert isinstance(type_, GraphQLObjectType), type_
+    objects = {"errors": "errors { code field message }"}
+    parts = [
+        name if is_leaf_type(get_named_type(field.type)) else objects.get(name, f"{name} {{ __typename }}")
+        for name, field in type_.fields.items()
+    ]
+    return f"{{ {' '.join(parts)} }}"
 
 
 def reads(ids: Mapping[str, str], depth: int = 4) -> Iterator[str]:
