@@ -80,7 +80,9 @@ async def test_a_paid_checkout_is_an_active_subscription_and_a_paid_invoice(
     def active() -> dict[str, Any] | None:
         seen = payer.sees()
         subscriptions = seen["subscriptions"]["nodes"]
+        # the two objects arrive by events of their own, in any order
         ready = subscriptions and (subscriptions[0]["latestInvoice"] or {}).get("status") == "PAID"
+        ready = ready and subscriptions[0]["status"] == "ACTIVE"
         return seen if ready and seen["invoices"]["nodes"][0]["payments"] else None
 
     seen = eventually(active)

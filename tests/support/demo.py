@@ -79,7 +79,14 @@ class Demo:
     def pids(self, part: str) -> list[int]:
         """The processes of one part (serve, sidecar, worker, sandbox, postgres) that this supervisor started."""
         children = psutil.Process(self.process.pid).children()
-        return [child.pid for child in children if part in child.cmdline() or child.name() == part]
+        return [child.pid for child in children if _is(child, part)]
+
+
+def _is(child: psutil.Process, part: str) -> bool:
+    try:
+        return part in child.cmdline() or child.name() == part
+    except psutil.NoSuchProcess:  # it has ended, and waits to be reaped
+        return False
 
 
 @contextmanager
