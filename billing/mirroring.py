@@ -8,7 +8,8 @@ from billing.stripe_client import Answer, StripeGateway
 from mirror.apply import Applied, Arrival, apply
 from mirror.order import Decision
 from mirror.snapshot import Snapshot, Source, snapshot
-from storage.database import Connection
+from storage.database import Connection, Database
+from storage.feed import announce
 
 _MAX_REREADS = 5
 
@@ -93,3 +94,23 @@ class Mirroring:
 async def apply_one(connection: Connection, arrival: Arrival) -> Applied:
     """The door for a single arrival."""
     return await apply(connection, [arrival])
+
+
+async def apply_as_tenant(database: Database, arrival: Arrival) -> Applied:
+    """Apply in a transaction of the bound tenant's, and tell every process."""
+    async with database.app_transaction() as connection:
+        applied = await apply_one(connection, arrival)
+    return await _told(database.app, applied)
+
+
+async def apply_as_system(database: Database, arrival: Arrival) -> Applied:
+    """Apply in a transaction of the system's, and tell every process."""
+    async with database.system_transaction() as connection:
+        applied = await apply_one(connection, arrival)
+    return await _told(database.system, applied)
+
+
+async def _told(connection: Connection, applied: Applied) -> Applied:
+    if applied.revision:
+        await announce(connection, applied.scopes, applied.revision)
+    return applied

@@ -1,14 +1,13 @@
 """Brings a tenant to Stripe: a connected account with its industry's profile, and the link on which it is completed."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from billing.mirroring import Mirroring, apply_one
+from billing.mirroring import Mirroring, apply_as_tenant
 from billing.stripe_client import StripeGateway
-from mirror.apply import Applied, Arrival
 from storage.binding import bind_tenant
 from storage.database import Database
-from storage.feed import announce
 from tenants.models import Tenant
 from tenants.registry import save_tenant
 
@@ -79,7 +78,7 @@ async def onboard(database: Database, stripe: StripeGateway, applicant: Applican
         await save_tenant(database, tenant)
         way = Mirroring(stripe, tenant.id, tenant.account_id, livemode)
         with bind_tenant(tenant.id):
-            await way.settle(way.arrival(answer), lambda arrival: _apply(database, arrival))
+            await way.settle(way.arrival(answer), partial(apply_as_tenant, database))
     return tenant
 
 
@@ -110,11 +109,3 @@ def _account(applicant: Applicant, mcc: str) -> dict[str, Any]:
         },
         "metadata": dict(applicant.metadata) | {"gateway_tenant": applicant.slug},
     }
-
-
-async def _apply(database: Database, arrival: Arrival) -> Applied:
-    async with database.app_transaction() as connection:
-        applied = await apply_one(connection, arrival)
-    if applied.revision:
-        await announce(database.app, applied.scopes, applied.revision)
-    return applied

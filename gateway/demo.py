@@ -3,20 +3,19 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from billing import customers, subscriptions
 from billing.errors import BillingError
-from billing.mirroring import Mirroring, apply_one
+from billing.mirroring import Mirroring, apply_as_tenant
 from billing.onboarding import Applicant, onboard
 from billing.operations import Order
 from gateway.runtime import Runtime, open_runtime
 from gateway.settings import Settings
-from mirror.apply import Applied, Arrival
 from mirror.models import Customer
 from storage.binding import bind_tenant
-from storage.feed import announce
 from tenants import registry
 from tenants.context import ROLE_SCOPES, Caller, Role
 from tenants.models import ApiToken, Tenant
@@ -187,15 +186,7 @@ async def _create(runtime: Runtime, tenant: Tenant, act: Any, key: str) -> str:
     """Make one object of the catalog, under a key that a second start repeats."""
     way = Mirroring(runtime.stripe, tenant.id, tenant.account_id or "", tenant.livemode)
     answer = await runtime.stripe.call(tenant.account_id, act, idempotency_key=f"gw_demo_{tenant.slug}_{key}")
-
-    async def transact(arrival: Arrival) -> Applied:
-        async with runtime.database.app_transaction() as connection:
-            applied = await apply_one(connection, arrival)
-        if applied.revision:
-            await announce(runtime.database.app, applied.scopes, applied.revision)
-        return applied
-
-    await way.settle(way.arrival(answer), transact)
+    await way.settle(way.arrival(answer), partial(apply_as_tenant, runtime.database))
     return str(answer.body["id"])
 
 

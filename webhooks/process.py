@@ -3,18 +3,18 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from billing.mirroring import Mirroring, apply_one
+from billing.mirroring import Mirroring, apply_as_system
 from billing.stripe_client import StripeGateway
-from mirror.apply import Applied, Arrival
+from mirror.apply import Arrival
 from mirror.kinds import KINDS
 from mirror.order import Decision
 from mirror.snapshot import Snapshot, Source, snapshot
 from observability.failpoints import Failpoint, passed
 from observability.logs import logger
 from storage.database import Database
-from storage.feed import announce
 from webhooks import inbox
 from webhooks.inbox import Event, Outcome
 
@@ -105,20 +105,14 @@ class Worker:
             return Outcome.UNKNOWN_ACCOUNT
         arrival = Arrival(tenant_id, self._snapshot(event, body))
         way = Mirroring(self.stripe, tenant_id, event.account, event.livemode)
-        applied, decisions = await way.settle(arrival, self._transact)
+        transact = partial(apply_as_system, self.database)
+        applied, decisions = await way.settle(arrival, transact)
         if event.type in _FAILED_PAYMENTS:
             for payment in await way.invoice_payments(event.object_id):
-                await way.settle(payment, self._transact)
+                await way.settle(payment, transact)
         # what is recorded is how the event itself was judged; the re-read that followed settled it
         return Decision.REREAD if decisions[0] is Decision.REREAD else applied.results[0].decision
 
     def _snapshot(self, event: Event, body: Mapping[str, Any]) -> Snapshot:
         marked = dict(body) | ({"deleted": True} if event.type in _DELETIONS else {})
         return snapshot(marked, stamp=event.created, source=Source.EVENT, livemode=event.livemode)
-
-    async def _transact(self, arrival: Arrival) -> Applied:
-        async with self.database.system_transaction() as connection:
-            applied = await apply_one(connection, arrival)
-        if applied.revision:
-            await announce(self.database.system, applied.scopes, applied.revision)
-        return applied
