@@ -41,13 +41,17 @@ class RevisionBook:
         self._database = database
         self._known: OrderedDict[tuple[int, str], int] = OrderedDict()
         self._max_entries = max_entries
+        self._gaps = 0
         self.listening = False
 
     async def numbers(self, tenant_id: int, scopes: Collection[str]) -> dict[str, int]:
         """The scopes' numbers for the bound tenant; while nothing is heard they are read from the database."""
         if self.listening and all((tenant_id, scope) in self._known for scope in scopes):
             return {scope: self._known[tenant_id, scope] for scope in scopes}
+        gaps = self._gaps
         found = await revisions.current(self._database.app, tenant_id, scopes)
+        if gaps != self._gaps:
+            return found  # read before the gap: true then, but nobody would tell us what came since
         for scope, number in found.items():
             self.raise_to((tenant_id, scope), number)
         return {scope: self._known.get((tenant_id, scope), number) for scope, number in found.items()}
@@ -62,14 +66,14 @@ class RevisionBook:
 
     def forget(self) -> None:
         """After a gap in hearing everything may have changed."""
+        self._gaps += 1
         self._known.clear()
 
     def hear(self, payload: str) -> None:
-        """Take in one announcement; only scopes that this process holds matter to it."""
+        """Take in one announcement, also of scopes not held yet: one of them may be being read, as it was before."""
         number, scopes = orjson.loads(payload)
         for tenant_id, scope in scopes:
-            if (tenant_id, scope) in self._known:
-                self.raise_to((tenant_id, scope), number)
+            self.raise_to((tenant_id, scope), number)
 
 
 class Listener:
