@@ -89,10 +89,15 @@ def test_a_document_names_no_path_of_a_machine_and_no_file_that_is_missing(path:
 def test_a_path_of_a_machine_is_recognised() -> None:
     found = [text for text in ("/home/me/x", "see `/tmp/data`", "C:\\data") if MACHINE_PATH.search(text)]
     assert found == ["/home/me/x", "see `/tmp/data`", "C:\\data"]
-    assert not MACHINE_PATH.search("https://example.com/work/x and docs/tmp/x and a tmpfs at /tmp")
+    assert not MACHINE_PATH.search("https://example.com/srv/x and docs/tmp/x and a tmpfs at /tmp")
 
 
 def test_every_decision_is_in_the_list_of_decisions() -> None:
     folder = reading.ROOT / "docs" / "decisions"
     listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"))
     assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "pages/graphiql/package-lock.json"])
+def test_a_lock_file_names_no_address(lock: str) -> None:
+    assert "://" not in (reading.ROOT / lock).read_text(encoding="utf-8")
