@@ -91,7 +91,7 @@ class Operations:
         except BillingError as error:
             await self._give_up(order, claim, error)
             raise
-        passed(Failpoint.AFTER_STRIPE)
+        await passed(Failpoint.AFTER_STRIPE)
         if claim.answer:
             return Outcome(claim.answer.object_id, claim.answer.revision, answer.body)
         return await self._settle(order, claim, answer, mirrored=mirrored)
@@ -155,7 +155,7 @@ class Operations:
             found = await find(str(claim.id))
             if found:
                 return found
-        passed(Failpoint.BEFORE_STRIPE)
+        await passed(Failpoint.BEFORE_STRIPE)
         return await call(claim.stripe_key, str(claim.id))
 
     async def _give_up(self, order: Order, claim: _Claim, error: BillingError) -> None:
@@ -200,7 +200,7 @@ class Operations:
                     " where tenant_id = $1 and id = $2",
                     [tenant.id, claim.id, orjson.dumps({"id": object_id, "revision": revision}).decode()],
                 )
-                passed(Failpoint.BEFORE_COMMIT)
+                await passed(Failpoint.BEFORE_COMMIT)
             if applied.revision:
                 await announce(self.database.app, applied.scopes, applied.revision)
             return applied

@@ -1,12 +1,15 @@
 """Named places where a test may kill the process, to prove that nothing is lost there; unarmed they cost nothing."""
 
+import asyncio
 import os
 import signal
+from collections import Counter
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
 _folder: Path | None = None
+_held: Counter[str] = Counter()
 
 
 class Failpoint(StrEnum):
@@ -21,15 +24,22 @@ class Failpoint(StrEnum):
 
 
 def arm(folder: Path) -> None:
-    """From now on a file in `folder` with a point's name kills (-9) the first process that passes the point."""
+    """From now on a file in `folder` with a point's name kills (-9) the first process that passes the point.
+
+    A number in the file holds whoever passes until so many are held, and then kills them all at once.
+    """
     global _folder
     _folder = folder
 
 
-def passed(point: Failpoint) -> None:
+async def passed(point: Failpoint) -> None:
     """Called at the point itself. Whoever takes the file away dies, so that one file kills one process."""
     if _folder is None:
         return
     with suppress(FileNotFoundError):
+        wanted = int((_folder / point.value).read_text() or 1)
+        _held[point] += 1
+        if _held[point] < wanted:
+            await asyncio.Event().wait()
         (_folder / point.value).unlink()
         os.kill(os.getpid(), signal.SIGKILL)

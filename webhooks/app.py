@@ -56,7 +56,7 @@ async def receive(request: Request) -> Response:
     except Exception as error:  # noqa: BLE001 (whatever the database says, Stripe must come again)
         log.warning("inbox.unavailable", error=type(error).__name__)
         return refuse(503, "INBOX_UNAVAILABLE", "The event could not be stored now.", retry_after=5)
-    passed(Failpoint.INBOX_STORED)
+    await passed(Failpoint.INBOX_STORED)
     return JSONResponse({"received": True, "duplicate": not fresh})
 
 

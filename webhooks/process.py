@@ -64,7 +64,7 @@ class Worker:
         events = await inbox.lease(self.database.system, limit=_BATCH)
         if not events:
             return 0
-        passed(Failpoint.EVENT_LEASED)
+        await passed(Failpoint.EVENT_LEASED)
         tenants = await self._tenants({event.account for event in events})
         groups: dict[tuple[str, str], list[Event]] = {}
         for event in events:
@@ -77,7 +77,7 @@ class Worker:
             return [(id_, outcome) for id_, outcome in done if outcome is not None]
 
         settled = await asyncio.gather(*(work(group) for group in groups.values()))
-        passed(Failpoint.EVENT_APPLIED)
+        await passed(Failpoint.EVENT_APPLIED)
         await inbox.settle(self.database.system, [pair for pairs in settled for pair in pairs])
         return len(events)
 

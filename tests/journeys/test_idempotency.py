@@ -17,6 +17,8 @@ pytestmark = pytest.mark.slow
 
 # CI runs each case this often; `make soak` more (SOAK_ROUNDS).
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
+# One kill ends so many requests at once. Before the commit each tenant's revision is locked, so one of each is held.
+AT_ONCE = {"before_stripe": 24, "after_stripe": 24, "before_commit": 3}
 SUBSCRIBE = """mutation($input: SubscriptionCreateInput!) { answer: subscriptionCreate(input: $input) {
   object: subscription { id stripeId status } errors { code field } revision } }"""
 CHECKOUT = """mutation($input: CheckoutSessionCreateInput!) { answer: checkoutSessionCreate(input: $input) {
@@ -34,9 +36,9 @@ def armed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, Path
         yield demo, points
 
 
-def order(demo: Demo, mutation: str) -> dict[str, Any]:
-    """The input of a mutation for a new customer who can pay."""
-    tenant = demo.tenant()
+def order(demo: Demo, mutation: str, tenant_number: int = 0) -> dict[str, Any]:
+    """The input of a mutation for a new customer of a tenant who can pay."""
+    tenant = demo.tenant(tenant_number)
     partner = tenant["partner_key"]
     made = demo.ask(partner, CREATE, {"input": {"email": f"{uuid4().hex}@payers.example"}})
     customer = made["customerCreate"]["customer"]["stripeId"]
@@ -50,22 +52,22 @@ def order(demo: Demo, mutation: str) -> dict[str, Any]:
     return found | {"paymentMethod": method["id"]}
 
 
-def send(demo: Demo, mutation: str, input_: dict[str, Any]) -> dict[str, Any] | None:
+def send(demo: Demo, mutation: str, input_: dict[str, Any], number: int = 0) -> dict[str, Any] | None:
     """The payload, or None where the process died under the request."""
     try:
-        answer = demo.send(demo.tenant()["partner_key"], mutation, {"input": input_})
+        answer = demo.send(demo.tenant(number)["partner_key"], mutation, {"input": input_})
     except httpx.TransportError:
         return None
     found: dict[str, Any] = answer.json()["data"]["answer"]
     return found
 
 
-def settled(demo: Demo, mutation: str, input_: dict[str, Any]) -> dict[str, Any]:
+def settled(demo: Demo, mutation: str, input_: dict[str, Any], number: int = 0) -> dict[str, Any]:
     """Repeat until the answer is final, as a client would."""
     retry = {"STRIPE_UNAVAILABLE", "IDEMPOTENCY_KEY_IN_USE", "RATE_LIMITED"}
 
     def attempt() -> dict[str, Any] | None:
-        found = send(demo, mutation, input_)
+        found = send(demo, mutation, input_, number)
         return None if found is None or any(error["code"] in retry for error in found["errors"]) else found
 
     found = eventually(attempt, within=60)
@@ -74,31 +76,39 @@ def settled(demo: Demo, mutation: str, input_: dict[str, Any]) -> dict[str, Any]
     return payload
 
 
-def objects(demo: Demo, mutation: str, input_: dict[str, Any]) -> list[dict[str, Any]]:
+def objects(demo: Demo, mutation: str, input_: dict[str, Any], number: int = 0) -> list[dict[str, Any]]:
     """What Stripe has for that customer, by its own lists."""
-    return demo.stripe_list(LISTS[mutation], demo.tenant()["account"], customer=input_["customer"])
+    return demo.stripe_list(LISTS[mutation], demo.tenant(number)["account"], customer=input_["customer"])
 
 
-def check_once(demo: Demo, mutation: str, input_: dict[str, Any]) -> None:
-    first = settled(demo, mutation, input_)
+def check_once(demo: Demo, mutation: str, input_: dict[str, Any], number: int = 0) -> None:
+    first = settled(demo, mutation, input_, number)
     assert first["errors"] == []
-    assert [one["id"] for one in objects(demo, mutation, input_)] == [first["object"]["stripeId"]]
-    assert settled(demo, mutation, input_) == first
-    other = settled(demo, mutation, input_ | {"quantity": 7})
+    assert [one["id"] for one in objects(demo, mutation, input_, number)] == [first["object"]["stripeId"]]
+    assert settled(demo, mutation, input_, number) == first
+    other = settled(demo, mutation, input_ | {"quantity": 7}, number)
     assert other["errors"] == [{"code": "IDEMPOTENCY_KEY_REUSED", "field": "idempotencyKey"}]
-    assert len(objects(demo, mutation, input_)) == 1
+    assert len(objects(demo, mutation, input_, number)) == 1
 
 
 @pytest.mark.parametrize("mutation", [SUBSCRIBE, CHECKOUT], ids=["subscription", "checkout"])
 @pytest.mark.parametrize("point", ["before_stripe", "after_stripe", "before_commit"])
 def test_a_process_killed_on_the_way_leaves_one_object(armed: tuple[Demo, Path], mutation: str, point: str) -> None:
     demo, points = armed
-    for _ in range(ROUNDS):
-        input_ = order(demo, mutation)
-        (points / point).touch()
-        assert send(demo, mutation, input_) is None
-        assert not (points / point).exists()
-        check_once(demo, mutation, input_)
+    left = ROUNDS
+    with ThreadPoolExecutor(24) as pool:
+        while left > 0:
+            at_once = min(AT_ONCE[point], left)
+            orders = [(order(demo, mutation, number % 3), number % 3) for number in range(at_once)]
+            (points / point).write_text(str(at_once))
+            answers = [pool.submit(send, demo, mutation, input_, number) for input_, number in orders]
+            assert [answer.result() for answer in answers] == [None] * at_once
+            assert not (points / point).exists()
+            made = 0 if point == "before_stripe" else 1
+            assert [len(objects(demo, mutation, *one)) for one in orders] == [made] * at_once
+            for check in [pool.submit(check_once, demo, mutation, *one) for one in orders]:
+                check.result()
+            left -= at_once
 
 
 @pytest.mark.parametrize("mutation", [SUBSCRIBE, CHECKOUT], ids=["subscription", "checkout"])
