@@ -17,7 +17,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from storage.database import SYSTEM_ROLE, DatabaseUrl
-from tests.journeys.test_idempotency import CREATE, SUBSCRIBE
+from tests.journeys.test_idempotency import CHECKOUT, CREATE, SUBSCRIBE
 from tests.support.demo import Demo, eventually, running
 
 pytestmark = pytest.mark.slow
@@ -33,6 +33,8 @@ LISTS = {
     "invoices": ("/v1/invoices", {}),
     "payments": ("/v1/payment_intents", {}),
     "invoice_payments": ("/v1/invoice_payments", {}),
+    "checkout_sessions": ("/v1/checkout/sessions", {}),
+    "coupons": ("/v1/coupons", {}),
 }
 # What Stripe says only to who creates or expands is not kept; see mirror/snapshot.py.
 LEFT_OUT = ("client_secret", "confirmation_secret", "payments")
@@ -66,13 +68,35 @@ def make_one(demo: Demo, number: int) -> None:
     email = f"{uuid4().hex}@chaos.example"
     made = attempt(CREATE, {"email": email, "idempotencyKey": uuid4().hex}, "customerCreate")
     plans = eventually(lambda: plan_ids(demo, token), within=60)
-    subscribe = {
-        "customer": made["customer"]["stripeId"],
-        "plan": plans[number % len(plans)],
-        "trialPeriodDays": 7,
-        "idempotencyKey": uuid4().hex,
-    }
-    attempt(SUBSCRIBE, subscribe, "answer")
+    wanted: dict[str, Any] = {"customer": made["customer"]["stripeId"], "plan": plans[number % len(plans)]}
+    if number % 5 == 4:
+        page = {"successUrl": "https://example.com/done"}
+        attempt(CHECKOUT, wanted | page | {"idempotencyKey": uuid4().hex}, "answer")
+        return
+    if number % 5 == 3:
+        wanted["trialPeriodDays"] = 7
+    else:
+        wanted["paymentMethod"] = paying(demo, tenant, wanted["customer"])
+    attempt(SUBSCRIBE, wanted | {"idempotencyKey": uuid4().hex}, "answer")
+
+
+def paying(demo: Demo, tenant: dict[str, str], customer: str) -> str:
+    """A card for the customer, in the mirror too, whatever is killed meanwhile."""
+
+    def attached() -> str | None:
+        try:
+            owned = demo.stripe_list("/v1/payment_methods", tenant["account"], customer=customer)
+            path = "/v1/payment_methods/pm_card_visa/attach"
+            card = owned[0] if owned else demo.stripe("POST", path, tenant["account"], customer=customer)
+            seen = "query($id: ID!) { customer(id: $id) { paymentMethods(first: 1) { nodes { id } } } }"
+            found = demo.ask(tenant["partner_key"], seen, {"id": customer})["customer"]["paymentMethods"]["nodes"]
+            return str(card["id"]) if found else None
+        except Exception:  # noqa: BLE001 (killed under us)
+            return None
+
+    found = eventually(attached, within=90)
+    assert found, "the card never reached the mirror"
+    return str(found)
 
 
 def plan_ids(demo: Demo, token: str) -> list[str] | None:
@@ -94,10 +118,21 @@ def kill_at_random(demo: Demo, chooser: random.Random, killed: Counter[str]) -> 
         killed[part] += 1
 
 
-def differences(demo: Demo, rows: dict[str, dict[str, Any]], path: str, account: str, **params: str) -> list[str]:
+def listed_at_stripe(demo: Demo, account: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Everything that an account has, by the sandbox's own lists: the table of the mirror, and the objects."""
+    for table, (path, params) in LISTS.items():
+        found = demo.stripe_list(path, account, **params)
+        yield table, found
+        if table == "customers":
+            # payment methods are listed by their customer alone
+            owned = (demo.stripe_list("/v1/payment_methods", account, customer=one["id"]) for one in found)
+            yield "payment_methods", [method for methods in owned for method in methods]
+    yield "accounts", [demo.stripe("GET", f"/v1/accounts/{account}", account)]
+
+
+def differences(rows: dict[str, dict[str, Any]], listed: list[dict[str, Any]]) -> list[str]:
     """Every field of every object of a list that the mirror has otherwise, or not at all."""
     found = []
-    listed = demo.stripe_list(path, account, **params)
     for body in listed:
         kept = rows.get(body["id"])
         if kept is None:
@@ -128,7 +163,7 @@ async def mirror_rows(demo: Demo) -> dict[tuple[str, str], dict[str, dict[str, A
     connection = await connected(demo)
     try:
         found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-        for table in LISTS:
+        for table in (*LISTS, "payment_methods", "accounts"):
             rows = await connection.fetch(
                 f"select t.account_id, m.stripe_id, m.data from {table} m join tenants t on t.id = m.tenant_id"
                 " where not m.deleted"
@@ -179,10 +214,10 @@ async def test_nothing_is_lost_when_every_process_is_killed(stormy: Demo) -> Non
         mirrored = await mirror_rows(stormy)
         left, compared = [], 0
         for tenant in stormy.told["tenants"]:
-            for table, (path, params) in LISTS.items():
+            for table, listed in listed_at_stripe(stormy, tenant["account"]):
                 rows = mirrored.get((tenant["account"], table), {})
                 compared += len(rows)
-                left += differences(stormy, rows, path, tenant["account"], **params)
+                left += differences(rows, listed)
         if not left:
             break
         eventually(lambda: False, within=0.2)
