@@ -31,4 +31,4 @@ async def update(operations: Operations, order: Order, customer: str, fields: Ma
             account, lambda v1, o: v1.customers.update_async(customer, dict(fields), o), idempotency_key=key
         )
 
-    return await operations.run(order, call)
+    return await operations.run(order, call, target=("customer", customer))

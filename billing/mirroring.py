@@ -1,10 +1,10 @@
 """Brings Stripe's answers to the one door, and reads an object again where its place in the order is in doubt."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from billing.stripe_client import Answer, StripeGateway
+from billing.stripe_client import Answer, MissingError, StripeGateway
 from mirror.apply import Applied, Arrival, apply
 from mirror.order import Decision
 from mirror.snapshot import Snapshot, Source, snapshot
@@ -42,9 +42,19 @@ class Mirroring:
     account: str
     livemode: bool
 
-    def arrival(self, answer: Answer, source: Source = Source.API) -> Arrival:
-        """An answer as something to apply."""
-        return Arrival(self.tenant_id, snapshot(answer.body, stamp=answer.stamp, source=source, livemode=self.livemode))
+    def arrival(self, answer: Answer, *, read_epoch: int | None = None) -> Arrival:
+        """An answer as something to apply; `read_epoch` is the object's epoch just before the call."""
+        return Arrival(self.tenant_id, self._snapshot(answer.body, answer, Source.API), read_epoch)
+
+    def _snapshot(self, body: Mapping[str, Any], answer: Answer, source: Source) -> Snapshot:
+        return snapshot(
+            body,
+            stamp=answer.stamp,
+            source=source,
+            livemode=self.livemode,
+            request=answer.request,
+            skewed=answer.replayed,
+        )
 
     async def settle(
         self, arrival: Arrival, transact: Callable[[Arrival], Awaitable[Applied]]
@@ -64,18 +74,25 @@ class Mirroring:
         """Read an object from Stripe, whole; `epoch` is what the door said when it asked for it."""
         read = _READS[old.kind.object]
         owner = None if old.kind.object == "account" else self.account
-        answer = await self.stripe.call(owner, lambda v1, options: read(v1, old.stripe_id, options))
-        body = dict(answer.body)
-        if old.kind.object == "invoice" and body["lines"].get("has_more"):
-            body["lines"] = body["lines"] | {"data": await self._all_lines(old.stripe_id), "has_more": False}
-        found = snapshot(body, stamp=answer.stamp, source=Source.REREAD, livemode=self.livemode)
-        return Arrival(self.tenant_id, found, read_epoch=epoch)
+        try:
+            answer = await self.stripe.call(owner, lambda v1, options: read(v1, old.stripe_id, options))
+        except MissingError:
+            gone = {"object": old.kind.object, "id": old.stripe_id, "deleted": True}
+            return Arrival(self.tenant_id, replace(old, body=gone, deleted=True, source=Source.REREAD), epoch)
+        return Arrival(self.tenant_id, await self.whole(answer.body, answer), read_epoch=epoch)
+
+    async def whole(self, body: Mapping[str, Any], answer: Answer) -> Snapshot:
+        """A re-read's object with all of its lines, however many pages they take."""
+        if body.get("object") == "invoice" and body["lines"].get("has_more"):
+            rest = await self._all_lines(str(body["id"]))
+            body = {**body, "lines": {**body["lines"], "data": rest, "has_more": False}}
+        return self._snapshot(body, answer, Source.REREAD)
 
     async def invoice_payments(self, invoice: str) -> list[Arrival]:
         """The payments that were tried for an invoice, as Stripe lists them now (never more than a hundred)."""
         params = {"invoice": invoice, "limit": 100}
         page = await self.stripe.call(self.account, lambda v1, options: v1.invoice_payments.list_async(params, options))
-        return [self.arrival(Answer(body, page.stamp)) for body in page.body["data"]]
+        return [self.arrival(replace(page, body=body)) for body in page.body["data"]]
 
     async def _all_lines(self, invoice: str) -> list[Mapping[str, Any]]:
         lines: list[Mapping[str, Any]] = []
@@ -91,26 +108,22 @@ class Mirroring:
                 return lines
 
 
-async def apply_one(connection: Connection, arrival: Arrival) -> Applied:
-    """The door for a single arrival."""
-    return await apply(connection, [arrival])
-
-
 async def apply_as_tenant(database: Database, arrival: Arrival) -> Applied:
     """Apply in a transaction of the bound tenant's, and tell every process."""
     async with database.app_transaction() as connection:
-        applied = await apply_one(connection, arrival)
-    return await _told(database.app, applied)
+        applied = await apply(connection, [arrival])
+    return await told(database.app, applied)
 
 
 async def apply_as_system(database: Database, arrival: Arrival) -> Applied:
     """Apply in a transaction of the system's, and tell every process."""
     async with database.system_transaction() as connection:
-        applied = await apply_one(connection, arrival)
-    return await _told(database.system, applied)
+        applied = await apply(connection, [arrival])
+    return await told(database.system, applied)
 
 
-async def _told(connection: Connection, applied: Applied) -> Applied:
+async def told(connection: Connection, applied: Applied) -> Applied:
+    """Tell every process, after the commit."""
     if applied.revision:
         await announce(connection, applied.scopes, applied.revision)
     return applied

@@ -15,9 +15,10 @@ from uuid import UUID
 import orjson
 
 from billing.errors import BillingError, Code
-from billing.mirroring import Mirroring, UnsettledOrderError, apply_one
+from billing.mirroring import Mirroring, UnsettledOrderError
 from billing.stripe_client import Answer, StripeGateway, UnknownOutcomeError
-from mirror.apply import Applied, Arrival
+from mirror.apply import Applied, Arrival, apply, epoch
+from mirror.kinds import KINDS
 from mirror.order import Decision
 from observability.failpoints import Failpoint, passed
 from storage.database import Connection, Database
@@ -76,8 +77,16 @@ class Operations:
     database: Database
     stripe: StripeGateway
 
-    async def run(self, order: Order, call: Call, *, find: Find | None = None, mirrored: bool = True) -> Outcome:
-        """Run an order once, however often it is sent.
+    async def run(
+        self,
+        order: Order,
+        call: Call,
+        *,
+        find: Find | None = None,
+        target: tuple[str, str] | None = None,
+        mirrored: bool = True,
+    ) -> Outcome:
+        """Run an order once, however often it is sent. `target` is the type and id of the object that it changes.
 
         `call(idempotency_key, operation_id)` makes the Stripe call. `find(operation_id)` looks for what an earlier
         call made, for the cases in which Stripe's own memory can't be used. What is not `mirrored` (short-lived
@@ -86,6 +95,7 @@ class Operations:
         claim = await self._claim(order)
         if claim.answer and mirrored:
             return claim.answer
+        read_epoch = await self._epoch(order, target)
         try:
             answer = await self._ask_stripe(claim, call, find)
         except BillingError as error:
@@ -94,7 +104,14 @@ class Operations:
         await passed(Failpoint.AFTER_STRIPE)
         if claim.answer:
             return Outcome(claim.answer.object_id, claim.answer.revision, answer.body)
-        return await self._settle(order, claim, answer, mirrored=mirrored)
+        return await self._settle(order, claim, answer, read_epoch, mirrored=mirrored)
+
+    async def _epoch(self, order: Order, target: tuple[str, str] | None) -> int | None:
+        """What was judged of the target before the call: the answer is newer than all of it."""
+        if target is None:
+            return None
+        tenant = order.caller.tenant
+        return await epoch(self.database.app, tenant.id, KINDS[target[0]], target[1], livemode=tenant.livemode)
 
     async def _claim(self, order: Order) -> _Claim:
         digest = hashlib.sha256(
@@ -182,7 +199,9 @@ class Operations:
             )
             await self._audit(connection, order, claim, outcome=error.code)
 
-    async def _settle(self, order: Order, claim: _Claim, answer: Answer, *, mirrored: bool) -> Outcome:
+    async def _settle(
+        self, order: Order, claim: _Claim, answer: Answer, read_epoch: int | None, *, mirrored: bool
+    ) -> Outcome:
         tenant = order.caller.tenant
         object_id = str(answer.body["id"])
         revision = 0
@@ -190,7 +209,7 @@ class Operations:
         async def transact(arrival: Arrival | None) -> Applied:
             nonlocal revision
             async with self.database.app_transaction() as connection:
-                applied = await apply_one(connection, arrival) if arrival else Applied((), None, frozenset())
+                applied = await apply(connection, [arrival] if arrival else [])
                 if arrival and applied.results[0].decision is Decision.REREAD:
                     return applied
                 revision = applied.revision or await self._revision(connection, tenant.id)
@@ -208,7 +227,7 @@ class Operations:
         if mirrored:
             way = Mirroring(self.stripe, tenant.id, tenant.account or "", tenant.livemode)
             try:
-                await way.settle(way.arrival(answer), transact)
+                await way.settle(way.arrival(answer, read_epoch=read_epoch), transact)
             except UnsettledOrderError as error:
                 # done at Stripe, and not yet ours: the same key brings the same answer again
                 raise UnknownOutcomeError(saved=False) from error

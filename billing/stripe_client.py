@@ -17,10 +17,15 @@ _RETRIES = 1  # a second try under the same key; longer waiting is the caller's 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Stripe answered: the JSON object, and the answer's Date, which stamps it in the mirror."""
+    """What Stripe answered: the JSON object, and the answer's Date, which stamps it in the mirror.
+
+    `request` is Stripe's id of the request; `replayed` says that Stripe repeated an old answer under its key.
+    """
 
     body: Mapping[str, Any]
     stamp: datetime
+    request: str | None = None
+    replayed: bool = False
 
 
 class UnknownOutcomeError(BillingError):
@@ -31,6 +36,13 @@ class UnknownOutcomeError(BillingError):
             Code.STRIPE_UNAVAILABLE, "Stripe can't be reached now. Try again with the same idempotencyKey."
         )
         self.saved = saved
+
+
+class MissingError(BillingError):
+    """Stripe has no such object in this account."""
+
+    def __init__(self, message: str, *, field: str | None) -> None:
+        super().__init__(Code.STRIPE_REFUSED, message, field=field)
 
 
 class StripeGateway:
@@ -68,12 +80,17 @@ class StripeGateway:
             answered = await act(self._client.v1, options)
         except stripe.StripeError as error:
             raise refusal(error) from error
-        response = answered.last_response
-        return Answer(orjson.loads(response.body), _stamp(response.headers))
+        headers = {name.lower(): value for name, value in answered.last_response.headers.items()}
+        return Answer(
+            orjson.loads(answered.last_response.body),
+            _stamp(headers),
+            request=headers.get("request-id"),
+            replayed=headers.get("idempotent-replayed") == "true",
+        )
 
 
 def _stamp(headers: Mapping[str, str]) -> datetime:
-    date = headers.get("Date") or headers.get("date")
+    date = headers.get("date")
     return parsedate_to_datetime(date) if date else datetime.now(UTC).replace(microsecond=0)
 
 
@@ -92,6 +109,8 @@ def refusal(error: stripe.StripeError) -> BillingError:
         return BillingError(Code.RATE_LIMITED, "Stripe asks us to slow down. Try again with the same idempotencyKey.")
     if isinstance(error, stripe.IdempotencyError):
         return BillingError(Code.IDEMPOTENCY_KEY_REUSED, "This idempotencyKey was used with another input.")
+    if isinstance(error, stripe.InvalidRequestError) and error.code == "resource_missing":
+        return MissingError(message, field=error.param)
     if isinstance(error, stripe.InvalidRequestError):
         return BillingError(Code.STRIPE_REFUSED, message, field=error.param)
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):

@@ -73,7 +73,7 @@ async def change(
             account, lambda v1, o: v1.subscriptions.update_async(subscription, params, o), idempotency_key=key
         )
 
-    return await operations.run(order, call)
+    return await operations.run(order, call, target=("subscription", subscription))
 
 
 async def cancel(operations: Operations, order: Order, subscription: str, *, at_period_end: bool) -> Outcome:
@@ -97,4 +97,4 @@ async def cancel(operations: Operations, order: Order, subscription: str, *, at_
                 raise
             return found
 
-    return await operations.run(order, call)
+    return await operations.run(order, call, target=("subscription", subscription))

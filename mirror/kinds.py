@@ -1,7 +1,7 @@
 """The types of Stripe object that the mirror holds: one row each, from Stripe's name to our table."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mirror import extract
@@ -16,9 +16,13 @@ class Children:
     rows: Callable[[Mapping[str, Any]], list[dict[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """One type: `object` is Stripe's word, `catalog` says that every customer of the tenant may see it."""
+    """One type: `object` is Stripe's word, `catalog` says that every customer of the tenant may see it.
+
+    `ranks` are statuses that an object passes in one direction only; what is not named has rank 0.
+    `reusable` says that the tenant chooses the id, and may choose it again after a deletion.
+    """
 
     object: str
     table: str
@@ -26,24 +30,44 @@ class Kind:
     children: Children | None = None
     catalog: bool = False
     status: str | None = None
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    reusable: bool = False
 
 
 _ITEMS = Children("subscription_items", "items", extract.subscription_items)
 _LINES = Children("invoice_lines", "lines", extract.invoice_lines)
+# No subscription comes back to incomplete, no invoice to draft, and nothing from an end.
+_SUBSCRIPTION = {"trialing": 1, "active": 1, "past_due": 1, "unpaid": 1, "paused": 1}
+_SUBSCRIPTION |= {"canceled": 2, "incomplete_expired": 2}
+_INVOICE = {"open": 1, "uncollectible": 2, "paid": 3, "void": 3}
 
 KINDS: Mapping[str, Kind] = {
     kind.object: kind
     for kind in (
         Kind("account", "accounts", extract.account),
-        Kind("product", "products", extract.product, catalog=True),
+        Kind("product", "products", extract.product, catalog=True, reusable=True),
         Kind("price", "prices", extract.price, catalog=True),
-        Kind("coupon", "coupons", extract.coupon, catalog=True),
+        Kind("coupon", "coupons", extract.coupon, catalog=True, reusable=True),
         Kind("customer", "customers", extract.customer),
         Kind("payment_method", "payment_methods", extract.payment_method),
-        Kind("subscription", "subscriptions", extract.subscription, children=_ITEMS, status="status"),
-        Kind("invoice", "invoices", extract.invoice, children=_LINES, status="status"),
-        Kind("payment_intent", "payments", extract.payment, status="status"),
-        Kind("invoice_payment", "invoice_payments", extract.invoice_payment, status="status"),
-        Kind("checkout.session", "checkout_sessions", extract.checkout_session, status="status"),
+        Kind(
+            "subscription", "subscriptions", extract.subscription, children=_ITEMS, status="status", ranks=_SUBSCRIPTION
+        ),
+        Kind("invoice", "invoices", extract.invoice, children=_LINES, status="status", ranks=_INVOICE),
+        Kind("payment_intent", "payments", extract.payment, status="status", ranks={"succeeded": 1, "canceled": 1}),
+        Kind(
+            "invoice_payment",
+            "invoice_payments",
+            extract.invoice_payment,
+            status="status",
+            ranks={"paid": 1, "canceled": 1},
+        ),
+        Kind(
+            "checkout.session",
+            "checkout_sessions",
+            extract.checkout_session,
+            status="status",
+            ranks={"complete": 1, "expired": 1},
+        ),
     )
 }

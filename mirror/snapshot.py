@@ -1,20 +1,21 @@
 """One thing that Stripe said about one object, brought to the form in which it is compared and kept."""
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-import orjson
-
+from mirror import chain
+from mirror.chain import Link
 from mirror.kinds import KINDS, Kind
 
 # Secrets are never kept, and what Stripe adds only when asked to expand says nothing about the object's state.
 _LEFT_OUT = frozenset({"client_secret", "confirmation_secret", "payments", "last_response"})
 # These fields hold parts, not references: they stay whole.
 _PARTS = frozenset({"items", "lines", "recurring", "card", "last_payment_error", "billing_details"})
+# These events tell that an object is gone; a cancelled subscription is not gone, it has ended.
+DELETIONS = frozenset({"coupon.deleted", "customer.deleted", "invoice.deleted", "price.deleted", "product.deleted"})
 
 
 class Source(StrEnum):
@@ -37,6 +38,23 @@ class Snapshot:
     body: Mapping[str, Any]
     digest: bytes
     deleted: bool = False
+    link: Link | None = None
+    request: str | None = None
+    skewed: bool = False
+
+    @property
+    def rank(self) -> int:
+        """How far along its one-way road the object's status is; 0 where its kind has none."""
+        return self.kind.ranks.get(str(self.body.get("status")), 0)
+
+    @property
+    def doubtful(self) -> bool:
+        """It can't be applied as it is, whatever is known: a part is missing, or its clock or its version is another.
+
+        Events of an object under a test clock are stamped with that clock's time; another version of the API has other
+        fields; an answer that Stripe repeats under an idempotency key tells how the object was, not how it is.
+        """
+        return not self.deleted and (self.truncated or self.skewed or bool(self.body.get("test_clock")))
 
     @property
     def truncated(self) -> bool:
@@ -49,15 +67,24 @@ class UnmirroredTypeError(ValueError):
     """The mirror does not hold this type of object."""
 
 
-def snapshot(body: Mapping[str, Any], *, stamp: datetime, source: Source, livemode: bool) -> Snapshot:
+def snapshot(
+    body: Mapping[str, Any],
+    *,
+    stamp: datetime,
+    source: Source,
+    livemode: bool,
+    request: str | None = None,
+    skewed: bool = False,
+) -> Snapshot:
     """Normalise what Stripe sent.
 
     `body` is the object as JSON gives it. An account's own object carries no `livemode`, so the caller's is used.
+    `request` is Stripe's id of the request that it answers; `skewed` says that the stamp is not that of the state.
     """
     kind = KINDS.get(str(body.get("object")))
     if kind is None:
         raise UnmirroredTypeError(str(body.get("object")))
-    kept = {key: _collapse(key, value) for key, value in body.items() if key not in _LEFT_OUT}
+    kept = _normal(body)
     return Snapshot(
         kind=kind,
         livemode=bool(body.get("livemode", livemode)),
@@ -65,9 +92,42 @@ def snapshot(body: Mapping[str, Any], *, stamp: datetime, source: Source, livemo
         stamp=stamp,
         source=source,
         body=kept,
-        digest=hashlib.sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).digest(),
+        digest=chain.digest(kept),
         deleted=bool(body.get("deleted")),
+        request=request,
+        skewed=skewed,
     )
+
+
+def from_event(event: Mapping[str, Any], *, version: str) -> Snapshot:
+    """What an event tells of its object. `version` is ours of the API: an event of another one has other fields."""
+    body = event["data"]["object"]
+    deleted = event["type"] in DELETIONS
+    stamp = datetime.fromtimestamp(event["created"], UTC)
+    marked = {**body, "deleted": True} if deleted else body
+    found = snapshot(
+        marked,
+        stamp=stamp,
+        source=Source.EVENT,
+        livemode=event["livemode"],
+        request=(event.get("request") or {}).get("id"),
+        skewed=event.get("api_version") not in (None, version),
+    )
+    return found if deleted else replace(found, link=_link(event, found))
+
+
+def _link(event: Mapping[str, Any], found: Snapshot) -> Link | None:
+    """From which state to which the event led, as far as it says so."""
+    after = chain.short(found.digest)
+    previous = event["data"].get("previous_attributes")
+    if previous:
+        before = _normal(chain.earlier(event["data"]["object"], previous))
+        return Link(found.stamp, chain.short(chain.digest(before)), after)
+    return Link(found.stamp, None, after) if str(event["type"]).endswith(".created") else None
+
+
+def _normal(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _collapse(key, value) for key, value in body.items() if key not in _LEFT_OUT}
 
 
 def _collapse(key: str, value: Any) -> Any:

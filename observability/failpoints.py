@@ -21,6 +21,7 @@ class Failpoint(StrEnum):
     INBOX_STORED = "inbox_stored"
     EVENT_LEASED = "event_leased"
     EVENT_APPLIED = "event_applied"
+    REREAD_DONE = "reread_done"
 
 
 def arm(folder: Path) -> None:

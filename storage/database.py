@@ -1,13 +1,15 @@
 """Opens the database as its two roles: the application's (bound to a tenant) and the system's (sees every tenant)."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import asyncpg
 from tortoise import Tortoise
-from tortoise.connection import get_connection
+from tortoise.backends.base.client import TransactionContextPooled
+from tortoise.connection import get_connection, get_connections
 from tortoise.transactions import in_transaction
 
 APP, SYSTEM, OWNER = "app", "system", "owner"
@@ -147,8 +149,48 @@ class Database:
 
     def app_transaction(self) -> AbstractAsyncContextManager[Connection]:
         """One transaction for the tenant that is bound now."""
-        return cast(AbstractAsyncContextManager[Connection], in_transaction(APP))
+        return _transaction(APP)
 
     def system_transaction(self) -> AbstractAsyncContextManager[Connection]:
         """One transaction that may touch several tenants."""
-        return cast(AbstractAsyncContextManager[Connection], in_transaction(SYSTEM))
+        return _transaction(SYSTEM)
+
+
+@asynccontextmanager
+async def _transaction(name: str) -> AsyncIterator[Connection]:
+    """Tortoise's transaction, made safe for a server that dies under it.
+
+    Where `begin` fails Tortoise keeps the connection, and where giving it back fails the task goes on with a dead one:
+    a worker would never recover. Here the task has its own client again in either case.
+    """
+    outer = get_connection(name)
+    context = in_transaction(name)
+    try:
+        client = await context.__aenter__()
+    except BaseException:
+        await _give_back(context)
+        get_connections().set(name, outer)
+        raise
+    try:
+        yield cast(Connection, client)
+    except BaseException as error:
+        try:
+            await context.__aexit__(type(error), error, error.__traceback__)
+        finally:
+            get_connections().set(name, outer)
+        raise
+    try:
+        await context.__aexit__(None, None, None)
+    finally:
+        get_connections().set(name, outer)
+
+
+async def _give_back(context: Any) -> None:
+    """The connection of a transaction that never began; one within another has none of its own."""
+    if not isinstance(context, TransactionContextPooled):
+        return
+    client: Any = context.client
+    pool, held = client._parent._pool, client._connection  # noqa: SLF001 (Tortoise tells them nowhere else)
+    if pool and held:
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+            await pool.release(held)

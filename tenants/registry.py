@@ -28,6 +28,21 @@ async def save_tenant(database: Database, tenant: Tenant) -> Tenant:
     return tenant
 
 
+async def connection_changed(database: Database, tenant_id: int, *, status: str, at: datetime) -> bool:
+    """Stripe said that we may act for the tenant's account, or no longer may; False where something newer was said."""
+    async with database.system_transaction() as connection:
+        rows = await connection.execute_query_dict(
+            "update tenants set status = $2, connection_told = $3 where id = $1"
+            " and coalesce(connection_told, '-infinity') < $3 returning id",
+            [tenant_id, status, at],
+        )
+        if not rows:
+            return False
+        number = await _settings_changed(connection, tenant_id)
+    await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
+    return True
+
+
 async def issue_key(
     database: Database,
     tenant: Tenant,

@@ -14,6 +14,7 @@ from observability.failpoints import Failpoint, passed
 from observability.logs import logger
 from storage.database import Database
 from webhooks import inbox
+from webhooks.intake import Intake
 from webhooks.signature import BadSignatureError, verify
 
 PATH = "/webhooks/stripe"
@@ -42,13 +43,14 @@ async def receive(request: Request) -> Response:
     """Take in one delivery of Stripe's. 2xx is sent only after the event is committed."""
     secrets: Sequence[str] = request.app.state.webhook_secrets
     database: Database = request.app.state.database
+    intake: Intake = request.app.state.intake
     payload = await _body(request)
     if payload is None:
         return refuse(413, "BODY_TOO_LARGE", "The body is larger than 1 MiB.")
     try:
         verify(payload, request.headers.get("stripe-signature"), secrets, now=datetime.now(UTC))
         async with asyncio.timeout(_STORE_WITHIN):
-            fresh = await inbox.store(database.system, payload)
+            fresh = await intake.keep(database.system, inbox.Delivery.parse(payload))
     except BadSignatureError:
         return refuse(400, "INVALID_SIGNATURE", "The Stripe-Signature header does not fit this body.")
     except inbox.MalformedEventError:
@@ -62,4 +64,6 @@ async def receive(request: Request) -> Response:
 
 def create(lifespan: Lifespan[Starlette], health: Sequence[Route]) -> Starlette:
     """The application; `lifespan` puts `database` and `webhook_secrets` on its state."""
-    return Starlette(routes=[Route(PATH, receive, methods=["POST"]), *health], lifespan=lifespan)
+    app = Starlette(routes=[Route(PATH, receive, methods=["POST"]), *health], lifespan=lifespan)
+    app.state.intake = Intake()
+    return app

@@ -11,10 +11,11 @@ import orjson
 from storage.database import Connection
 from storage.feed import INBOX
 
-_MAX_ATTEMPTS = 12
-_LEASE = timedelta(seconds=10)
+MAX_ATTEMPTS = 12
+_LEASE = timedelta(seconds=30)
 _FIRST_DELAY = timedelta(seconds=1)
 _LONGEST_DELAY = timedelta(minutes=10)
+_LANES = 64
 
 
 class Outcome(StrEnum):
@@ -23,6 +24,8 @@ class Outcome(StrEnum):
     UNKNOWN_ACCOUNT = "unknown_account"
     OTHER_MODE = "other_mode"
     UNHANDLED_TYPE = "unhandled_type"
+    CONNECTION = "connection"
+    DROPPED = "dropped"
 
 
 class MalformedEventError(ValueError):
@@ -30,8 +33,41 @@ class MalformedEventError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event as it arrived, with what the inbox knows it by. `account` is empty for the platform's own."""
+
+    account: str
+    event_id: str
+    type: str
+    livemode: bool
+    created: datetime
+    object_id: str
+    payload: str
+
+    @classmethod
+    def parse(cls, payload: bytes) -> "Delivery":
+        """Raises MalformedEventError where the bytes are no event that the inbox can keep."""
+        try:
+            event = orjson.loads(payload)
+            found = cls(
+                account=str(event.get("account") or ""),
+                event_id=str(event["id"]),
+                type=str(event["type"]),
+                livemode=bool(event["livemode"]),
+                created=datetime.fromtimestamp(event["created"], UTC),
+                object_id=str(event["data"]["object"].get("id", "")),
+                payload=payload.decode(),
+            )
+            if any("\0" in text for text in (found.account, found.event_id, found.type, found.object_id)):
+                raise ValueError("PostgreSQL's texts hold no NUL")
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
+            raise MalformedEventError from error
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """One event as stored. `account` is empty for the platform's own."""
+    """One event that is being worked on."""
 
     id: int
     account: str
@@ -39,61 +75,117 @@ class Event:
     type: str
     livemode: bool
     created: datetime
+    object_id: str
     payload: Mapping[str, Any]
     attempts: int
 
-    @property
-    def object_id(self) -> str:
-        """The object that the event tells of."""
-        return str(self.payload["data"]["object"].get("id", ""))
 
+async def insert(connection: Connection, deliveries: Sequence[Delivery]) -> set[tuple[str, str]]:
+    """Keep deliveries durably, all or none; returns (account, event id) of those that were not there already.
 
-async def store(connection: Connection, payload: bytes) -> bool:
-    """Keep an event durably; False when it was there already. The caller answers 200 after this, not before."""
-    try:
-        event = orjson.loads(payload)
-        row: list[Any] = [
-            str(event.get("account") or ""),
-            str(event["id"]),
-            str(event["type"]),
-            bool(event["livemode"]),
-            datetime.fromtimestamp(event["created"], UTC),
-            payload.decode(),
-        ]
-        event["data"]["object"].get("id")
-        if any("\0" in text for text in row[:3]):
-            raise ValueError("PostgreSQL's texts hold no NUL")
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError) as error:
-        raise MalformedEventError from error
+    The caller answers 200 after this, not before.
+    """
+    columns = zip(*(_values(each) for each in deliveries), strict=True)
     rows = await connection.execute_query_dict(
-        "with stored as (insert into inbox (account, event_id, type, livemode, created, payload)"
-        " values ($1, $2, $3, $4, $5, $6) on conflict (account, event_id) do nothing returning id)"
-        " select id, pg_notify($7, '') from stored",
-        [*row, INBOX],
+        "with stored as (insert into inbox (account, event_id, type, livemode, created, object_id, payload)"
+        " select * from unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::timestamptz[], $6::text[],"
+        " $7::text[]) on conflict (account, event_id) do nothing returning account, event_id),"
+        " told as (select pg_notify($8, '') from (select 1 from stored limit 1) one)"
+        " select account, event_id from stored left join told on true",
+        [*map(list, columns), INBOX],
     )
-    return bool(rows)
+    return {(row["account"], row["event_id"]) for row in rows}
 
 
-async def lease(connection: Connection, *, limit: int) -> list[Event]:
-    """Take events that are due, oldest first, for a while; others skip them, and get them if we die."""
+def _values(each: Delivery) -> tuple[Any, ...]:
+    return (each.account, each.event_id, each.type, each.livemode, each.created, each.object_id, each.payload)
+
+
+_COLUMNS = "x.id, x.account, x.event_id, x.type, x.livemode, x.created, x.object_id, x.payload, x.attempts"
+
+
+@dataclass(slots=True)
+class Lanes:
+    """Takes events so that no account waits for another's backlog, and fresh ones not for old ones.
+
+    Each account is a lane; a batch has a share of each lane in turn, the oldest of it and the newest by turns.
+    """
+
+    _after: str = ""
+    _newest: bool = False
+
+    async def take(self, connection: Connection, *, limit: int) -> list[Event]:
+        """Lock events that are due until the caller's transaction ends; others skip them.
+
+        An object whose other events are locked or leased elsewhere is skipped too: nobody else has it at the same time.
+        """
+        lanes = await connection.execute_query_dict(
+            "with recursive lanes (account, n) as ("
+            " (select account, 1 from inbox where state = 'waiting' and account >= $1 order by account limit 1)"
+            " union all"
+            " select (select i.account from inbox i where i.state = 'waiting' and i.account > lanes.account"
+            " order by i.account limit 1), n + 1 from lanes where lanes.account is not null and n < $2)"
+            " select account from lanes where account is not null",
+            [self._after, _LANES],
+        )
+        accounts = [row["account"] for row in lanes]
+        wrapped = self._after != "" and not accounts
+        self._after = accounts[-1] + "\1" if len(accounts) == _LANES else ""
+        if not accounts:
+            return await self.take(connection, limit=limit) if wrapped else []
+        self._newest = not self._newest
+        way = "desc" if self._newest else "asc"
+        rows = await connection.execute_query_dict(
+            f"select {_COLUMNS} from unnest($1::text[]) as lane (account) cross join lateral ("  # noqa: S608 (our words)
+            " select * from inbox i where i.account = lane.account and i.state = 'waiting' and i.due <= now()"
+            f" order by i.due {way}, i.id {way} limit $2 for update skip locked) x"
+            " where pg_try_advisory_xact_lock(hashtextextended('inbox:' || x.account || ':' || x.object_id, 0))"
+            " and not exists (select from inbox l where l.account = x.account and l.object_id = x.object_id"
+            " and l.leased_until > now() and l.id <> x.id)",
+            [accounts, max(limit // len(accounts), 4)],
+        )
+        return sorted(map(_event, rows), key=lambda event: (event.created, event.id))
+
+
+async def take_one(connection: Connection, id_: int) -> Event | None:
+    """Lock one event, if it still waits and nobody else has it."""
     rows = await connection.execute_query_dict(
-        "with taken as (select id from inbox where state = 'waiting' and due <= now()"
-        " order by due, id limit $1 for update skip locked)"
-        " update inbox i set due = now() + $2 from taken where i.id = taken.id"
-        " returning i.id, account, event_id, type, livemode, created, payload, attempts",
-        [limit, _LEASE],
+        f"select {_COLUMNS} from inbox x where id = $1 and state = 'waiting' for update skip locked",  # noqa: S608
+        [id_],
     )
-    events = [Event(**(row | {"payload": orjson.loads(row["payload"])})) for row in rows]
-    return sorted(events, key=lambda event: event.id)
+    return _event(rows[0]) if rows else None
+
+
+def _event(row: Mapping[str, Any]) -> Event:
+    return Event(**(dict(row) | {"payload": orjson.loads(row["payload"])}))
 
 
 async def settle(connection: Connection, events: Sequence[tuple[int, str]]) -> None:
     """Record what became of events that are done with."""
-    await connection.execute_query(
-        "update inbox set state = 'done', outcome = o, error = null, settled = clock_timestamp()"
-        " from unnest($1::bigint[], $2::text[]) as x (i, o) where id = i",
-        [[id_ for id_, _ in events], [outcome for _, outcome in events]],
-    )
+    if events:
+        ids, outcomes = zip(*events, strict=True)
+        await connection.execute_query(
+            "update inbox set state = 'done', outcome = o, error = null, leased_until = null,"
+            " settled = clock_timestamp() from unnest($1::bigint[], $2::text[]) as x (i, o) where id = i",
+            [list(ids), list(outcomes)],
+        )
+
+
+async def lease(connection: Connection, ids: Sequence[int]) -> None:
+    """Keep events for ourselves while Stripe is asked; others get them, and their objects' others, if we die."""
+    if ids:
+        await connection.execute_query(
+            "update inbox set leased_until = now() + $2, due = now() + $2 where id = any($1::bigint[])",
+            [list(ids), _LEASE],
+        )
+
+
+async def delay(connection: Connection, ids: Sequence[int], until: datetime) -> None:
+    """Look at events again later; that counts as no attempt."""
+    if ids:
+        await connection.execute_query(
+            "update inbox set leased_until = null, due = $2 where id = any($1::bigint[])", [list(ids), until]
+        )
 
 
 async def postpone(connection: Connection, event: Event, error: str) -> None:
@@ -101,9 +193,10 @@ async def postpone(connection: Connection, event: Event, error: str) -> None:
 
     `error` is the name of what failed: messages may carry personal data.
     """
-    delay = min(_FIRST_DELAY * 2**event.attempts, _LONGEST_DELAY)
-    state = "dead" if event.attempts + 1 >= _MAX_ATTEMPTS else "waiting"
+    wait = min(_FIRST_DELAY * 2**event.attempts, _LONGEST_DELAY)
+    state = "dead" if event.attempts + 1 >= MAX_ATTEMPTS else "waiting"
     await connection.execute_query(
-        "update inbox set attempts = attempts + 1, due = now() + $2, state = $3, error = $4 where id = $1",
-        [event.id, delay, state, error],
+        "update inbox set attempts = attempts + 1, due = now() + $2, leased_until = null, state = $3, error = $4"
+        " where id = $1",
+        [event.id, wait, state, error],
     )

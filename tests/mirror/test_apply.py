@@ -8,7 +8,7 @@ import pytest
 
 from mirror.apply import Applied, Arrival, apply
 from mirror.order import Decision
-from mirror.snapshot import Snapshot, Source, snapshot
+from mirror.snapshot import Snapshot, Source, from_event, snapshot
 from storage import revisions
 from storage.binding import bind_tenant
 from storage.database import Database
@@ -124,14 +124,37 @@ async def test_a_deletion_that_comes_before_its_creation_leaves_a_tombstone(open
     assert (await _row(opened, two.clinic.id))["deleted"]
 
 
+def _coupon(second: int, name: str, *, source: Source = Source.EVENT, **more: Any) -> Snapshot:
+    body = {"id": "SPRING", "object": "coupon", "created": 1, "name": name, "valid": True, "duration": "once"} | more
+    return snapshot(body, stamp=at(second), source=source, livemode=False)
+
+
 async def test_a_reused_id_is_revived_by_reading_it_again(opened: Database, two: Two) -> None:
-    await _apply(opened, two.clinic.id, customer(10, "first"), gone(12))
-    doubted = (await _apply(opened, two.clinic.id, customer(20, "second"))).results[0]
+    await _apply(opened, two.clinic.id, _coupon(10, "first"), _coupon(12, "first", deleted=True))
+    doubted = (await _apply(opened, two.clinic.id, _coupon(20, "second"))).results[0]
     assert doubted.decision is Decision.REREAD
-    read = customer(21, "second", source=Source.REREAD)
+    read = _coupon(21, "second", source=Source.REREAD)
     assert await _decided(opened, two.clinic.id, read, read_epoch=doubted.epoch) is Decision.APPLIED
-    row = await _row(opened, two.clinic.id)
+    row = await _row(opened, two.clinic.id, "coupons")
     assert (row["deleted"], row["name"]) == (False, "second")
+
+
+async def test_an_id_that_stripe_made_is_never_revived(opened: Database, two: Two) -> None:
+    await _apply(opened, two.clinic.id, customer(10, "first"), gone(12))
+    assert await _decided(opened, two.clinic.id, customer(20, "second")) is Decision.STALE
+    row = await _row(opened, two.clinic.id)
+    assert (row["deleted"], row["name"]) == (True, "first")
+
+
+async def test_a_chain_within_a_second_survives_in_the_row(opened: Database, two: Two) -> None:
+    """The steps come one by one, each in a transaction of its own, the last one first."""
+    for before, after in (("b", "c"), ("a", "b"), ("c", "d")):
+        data = {"object": dict(customer(10, after).body), "previous_attributes": {"name": before}}
+        told = {"type": "customer.updated", "livemode": False, "created": 1_793_491_210, "data": data}
+        await _decided(opened, two.clinic.id, from_event(told, version=""))
+    row = await _row(opened, two.clinic.id)
+    assert (row["name"], row["epoch"]) == ("d", 3)
+    assert [kind for kind, *_ in await _changes(opened, two.clinic.id)] == ["created", "updated"]
 
 
 async def test_a_re_read_that_another_delivery_overtook_is_not_applied(opened: Database, two: Two) -> None:

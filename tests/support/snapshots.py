@@ -28,4 +28,4 @@ def gone(second: int, *, source: Source = Source.EVENT, id_: str = "cus_1") -> S
 
 def known(new: Snapshot, *, epoch: int = 1) -> Known:
     """The mirror just after it took this snapshot."""
-    return Known(new.stamp, new.source, epoch, new.digest, new.deleted)
+    return Known(new.stamp, new.source, epoch, new.digest, new.deleted, new.request, new.rank)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
 
 from billing.stripe_client import StripeGateway
@@ -27,7 +28,7 @@ async def worker(opened: Database) -> AsyncIterator[Worker]:
 
 async def _keep(database: Database, *events: bytes) -> None:
     for each in events:
-        assert await inbox.store(database.system, each)
+        assert await inbox.insert(database.system, [inbox.Delivery.parse(each)])
 
 
 async def _rows(database: Database) -> dict[str, dict[str, Any]]:
@@ -79,13 +80,14 @@ async def test_events_of_one_object_are_applied_in_order_and_an_older_one_is_sta
 ) -> None:
     await _keep(
         opened,
-        event("evt_1", customer(name="new"), created=2_000_000_010),
+        event("evt_1", customer(name="newer"), created=2_000_000_010),
         event("evt_2", customer(name="old"), created=2_000_000_000),
-        event("evt_3", customer(name="newest"), created=2_000_000_020),
     )
     await worker.work_once()
-    assert [row["outcome"] for row in (await _rows(opened)).values()] == ["applied", "stale", "applied"]
-    assert await _names(opened) == [(two.clinic.id, "cus_1", "newest")]
+    await _keep(opened, event("evt_3", customer(name="older"), created=1_999_999_999))
+    await worker.work_once()
+    assert [row["outcome"] for row in (await _rows(opened)).values()] == ["applied", "applied", "stale"]
+    assert await _names(opened) == [(two.clinic.id, "cus_1", "newer")]
 
 
 async def test_a_deletion_leaves_a_tombstone(opened: Database, two: Two, worker: Worker) -> None:
@@ -131,11 +133,11 @@ async def test_a_poisoned_event_delays_no_other(
 @pytest.mark.usefixtures("two")
 async def test_a_poisoned_event_is_dead_in_the_end(opened: Database, worker: Worker) -> None:
     await _keep(opened, event("evt_1", POISON | {"unit_amount": "many"}))
-    for attempt in range(1, inbox._MAX_ATTEMPTS + 1):
+    for attempt in range(1, inbox.MAX_ATTEMPTS + 1):
         await opened.system.execute_query("update inbox set due = now()")
         assert await worker.work_once() == 1
         row = (await _rows(opened))["evt_1"]
-        assert (row["attempts"], row["state"]) == (attempt, "dead" if attempt == inbox._MAX_ATTEMPTS else "waiting")
+        assert (row["attempts"], row["state"]) == (attempt, "dead" if attempt == inbox.MAX_ATTEMPTS else "waiting")
     await opened.system.execute_query("update inbox set due = now()")
     assert await worker.work_once() == 0
 
@@ -143,7 +145,8 @@ async def test_a_poisoned_event_is_dead_in_the_end(opened: Database, worker: Wor
 async def test_each_attempt_waits_twice_as_long_up_to_ten_minutes(opened: Database) -> None:
     await _keep(opened, event("evt_1", customer()))
     waits: list[int] = []
-    (taken,) = await inbox.lease(opened.system, limit=1)
+    async with opened.system_transaction() as connection:
+        (taken,) = await inbox.Lanes().take(connection, limit=1)
     for attempts in range(12):
         async with opened.system_transaction() as connection:  # in which `now()` stands still
             await inbox.postpone(connection, replace(taken, attempts=attempts), "SomeError")
@@ -156,11 +159,19 @@ async def test_an_event_that_another_worker_holds_is_left_alone_until_its_lease_
     opened: Database, two: Two, worker: Worker
 ) -> None:
     await _keep(opened, event("evt_1", customer()))
-    assert len(await inbox.lease(opened.system, limit=10)) == 1
-    assert await worker.work_once() == 0
-    await opened.system.execute_query("update inbox set due = now()")
+    other = await asyncpg.connect(**opened.system_url.credentials())
+    async with other.transaction():
+        taken = await other.fetchval("select id from inbox for update")
+        assert await worker.work_once() == 0
+    await other.close()
+    await inbox.lease(opened.system, [taken])
+    await _keep(opened, event("evt_2", customer(name="Grace"), created=1_793_491_300))
+    assert await worker.work_once() == 0  # the same object's
+    await _keep(opened, event("evt_3", customer("cus_2")))
     assert await worker.work_once() == 1
-    assert await _names(opened) == [(two.clinic.id, "cus_1", "Ada")]
+    await opened.system.execute_query("update inbox set leased_until = now(), due = now() where state = 'waiting'")
+    assert await worker.work_once() == 2
+    assert await _names(opened) == [(two.clinic.id, "cus_1", "Grace"), (two.clinic.id, "cus_2", "Ada")]
 
 
 async def test_an_event_that_was_applied_but_not_settled_changes_nothing_again(

@@ -1,0 +1,18 @@
+"""What Stripe says about our right to act for an account: calls stop when it is taken away."""
+
+from storage.database import Database
+from tenants import registry
+from webhooks import inbox
+from webhooks.inbox import Event, Outcome
+
+_STATUS = {"account.application.deauthorized": "disconnected", "account.application.authorized": "active"}
+TYPES = frozenset(_STATUS)
+
+
+async def handle(database: Database, event: Event, tenant_id: int) -> None:
+    """Disconnect the tenant, or connect it again; its data stays readable.
+
+    An older word does not undo a newer one. Who comes back gets a reconcile: events were missed meanwhile.
+    """
+    await registry.connection_changed(database, tenant_id, status=_STATUS[event.type], at=event.created)
+    await inbox.settle(database.system, [(event.id, Outcome.CONNECTION)])
