@@ -35,12 +35,13 @@ class UnsettledOrderError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Mirroring:
-    """One tenant's way to the door."""
+    """One tenant's way to the door. `background`: nobody waits for what it reads."""
 
     stripe: StripeGateway
     tenant_id: int
     account: str
     livemode: bool
+    background: bool = False
 
     def arrival(self, answer: Answer, *, read_epoch: int | None = None) -> Arrival:
         """An answer as something to apply; `read_epoch` is the object's epoch just before the call."""
@@ -75,7 +76,9 @@ class Mirroring:
         read = _READS[old.kind.object]
         owner = None if old.kind.object == "account" else self.account
         try:
-            answer = await self.stripe.call(owner, lambda v1, options: read(v1, old.stripe_id, options))
+            answer = await self.stripe.call(
+                owner, lambda v1, options: read(v1, old.stripe_id, options), background=self.background
+            )
         except MissingError:
             gone = {"object": old.kind.object, "id": old.stripe_id, "deleted": True}
             return Arrival(self.tenant_id, replace(old, body=gone, deleted=True, source=Source.REREAD), epoch)
@@ -91,7 +94,11 @@ class Mirroring:
     async def invoice_payments(self, invoice: str) -> list[Arrival]:
         """The payments that were tried for an invoice, as Stripe lists them now (never more than a hundred)."""
         params = {"invoice": invoice, "limit": 100}
-        page = await self.stripe.call(self.account, lambda v1, options: v1.invoice_payments.list_async(params, options))
+        page = await self.stripe.call(
+            self.account,
+            lambda v1, options: v1.invoice_payments.list_async(params, options),
+            background=self.background,
+        )
         return [self.arrival(replace(page, body=body)) for body in page.body["data"]]
 
     async def _all_lines(self, invoice: str) -> list[Mapping[str, Any]]:
@@ -102,6 +109,7 @@ class Mirroring:
             page = await self.stripe.call(
                 self.account,
                 lambda v1, options, params=params: v1.invoices.line_items.list_async(invoice, params, options),  # type: ignore[misc]
+                background=self.background,
             )
             lines += page.body["data"]
             if not page.body["has_more"]:

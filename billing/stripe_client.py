@@ -11,6 +11,7 @@ import orjson
 import stripe
 
 from billing.errors import BillingError, Code
+from billing.pressure import Limits, Pressure, StripeAwayError, TooBusyError, Turn
 
 _RETRIES = 1  # a second try under the same key; longer waiting is the caller's choice
 
@@ -48,8 +49,9 @@ class MissingError(BillingError):
 class StripeGateway:
     """One SDK client for all tenants: it has no account of its own, each call names one."""
 
-    def __init__(self, *, api_key: str, base: str | None, timeout: float) -> None:
+    def __init__(self, *, api_key: str, base: str | None, timeout: float, limits: Limits | None = None) -> None:
         """`base` is the address of a stand-in, None for Stripe itself; `timeout` is in seconds."""
+        self.pressure = Pressure(limits or Limits())
         stripe.enable_telemetry = False
         self._http = stripe.AIOHTTPClient(timeout=aiohttp.ClientTimeout(total=timeout, connect=2.0))
         addresses = {"api": base, "connect": base, "files": base, "meter_events": base} if base else {}
@@ -69,17 +71,27 @@ class StripeGateway:
         act: Callable[[Any, Any], Awaitable[Any]],
         *,
         idempotency_key: str | None = None,
+        background: bool = False,
     ) -> Answer:
-        """Run `act(services, options)` for an account (None: the platform); refusals come as BillingError."""
+        """Run `act(services, options)` for an account (None: the platform); refusals come as BillingError.
+
+        `background` is work that nobody waits for: it keeps to a budget, so that requests find room.
+        """
         options: dict[str, Any] = {}
         if account is not None:
             options["stripe_account"] = account
         if idempotency_key is not None:
             options["idempotency_key"] = idempotency_key
         try:
-            answered = await act(self._client.v1, options)
-        except stripe.StripeError as error:
-            raise refusal(error) from error
+            async with self.pressure.request(account or "", background=background) as turn:
+                answered = await self._act(act, options, turn)
+        except StripeAwayError:
+            raise UnknownOutcomeError(saved=False) from None
+        except TooBusyError:
+            raise BillingError(
+                Code.RATE_LIMITED,
+                "Too many requests of this tenant are under way. Try again with the same idempotencyKey.",
+            ) from None
         headers = {name.lower(): value for name, value in answered.last_response.headers.items()}
         return Answer(
             orjson.loads(answered.last_response.body),
@@ -87,6 +99,21 @@ class StripeGateway:
             request=headers.get("request-id"),
             replayed=headers.get("idempotent-replayed") == "true",
         )
+
+    async def _act(self, act: Callable[[Any, Any], Awaitable[Any]], options: Any, turn: Turn) -> Any:
+        try:
+            answered = await act(self._client.v1, options)
+        except stripe.StripeError as error:
+            found = refusal(error)
+            if isinstance(error, stripe.RateLimitError):
+                turn.slow_down()
+            elif isinstance(found, UnknownOutcomeError):
+                turn.failed()
+            else:
+                turn.answered()
+            raise found from error
+        turn.answered()
+        return answered
 
 
 def _stamp(headers: Mapping[str, str]) -> datetime:

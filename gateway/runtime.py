@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from billing.operations import Operations
+from billing.pressure import Limits
 from billing.stripe_client import StripeGateway
 from gateway.models import MODELS
 from gateway.session_keys import session_keys
@@ -53,6 +54,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             api_key=settings.stripe_api_key.get_secret_value(),
             base=settings.stripe_api_base or None,
             timeout=settings.stripe_timeout,
+            limits=Limits(background_per_second=settings.stripe_background_rate),
         )
         stack.push_async_callback(stripe.close)
         book, cache, wake = RevisionBook(database), LookupCache(), asyncio.Event()

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     endpoint's, and the old ones while a secret is rolled."""
     stripe_timeout: Annotated[float, Field(gt=0, le=80)] = 20.0
     """Seconds that one request to Stripe may take."""
+    stripe_background_rate: Annotated[float, Field(gt=0, le=100)] = 20.0
+    """Most requests a second that one process makes for one account while nobody waits: re-reads, backfill, reconcile.
+    Stripe allows 100 for an account in live mode, 25 for one endpoint and in test mode."""
     gateway_session_key: SecretStr = _SECRET
     """Ed25519 private key that signs customers' session tokens, as PEM or as JWK. Several keys, the newest first, as
     PEM blocks one after another or as `{"keys": […]}`: the first signs, all verify."""

@@ -96,7 +96,7 @@ class Rereads:
             self._lanes.pop(doubt.account, None)
 
     async def _read(self, doubt: Doubt) -> None:
-        way = Mirroring(self.stripe, doubt.tenant_id, doubt.account, self.livemode)
+        way = Mirroring(self.stripe, doubt.tenant_id, doubt.account, self.livemode, background=True)
         if doubt.payments:
             for payment in await way.invoice_payments(doubt.snapshot.stripe_id):
                 await way.settle(payment, self._apply)
