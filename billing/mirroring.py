@@ -1,6 +1,6 @@
 """Brings Stripe's answers to the one door, and reads an object again where its place in the order is in doubt."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -118,8 +118,13 @@ class Mirroring:
 
 async def apply_as_tenant(database: Database, arrival: Arrival) -> Applied:
     """Apply in a transaction of the bound tenant's, and tell every process."""
+    return await apply_all_as_tenant(database, [arrival])
+
+
+async def apply_all_as_tenant(database: Database, arrivals: Sequence[Arrival]) -> Applied:
+    """The same for many at once; what is in doubt is the caller's to read again."""
     async with database.app_transaction() as connection:
-        applied = await apply(connection, [arrival])
+        applied = await apply(connection, arrivals)
     return await told(database.app, applied)
 
 

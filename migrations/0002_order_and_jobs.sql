@@ -37,3 +37,46 @@ end $$;
 revoke all on function inbox_of_new_account() from public;
 create trigger inbox_of_new_account after insert or update of account_id on tenants
     for each row when (new.account_id is not null) execute function inbox_of_new_account();
+
+-- Long work for a tenant: backfill, reconcile, and samples between them. The cursor says how far it came.
+create table jobs (
+    id bigint generated always as identity,
+    tenant_id bigint not null references tenants (id),
+    kind text not null check (kind in ('backfill', 'reconcile', 'sample')),
+    state text not null default 'waiting' check (state in ('waiting', 'running', 'done', 'failed')),
+    cursor json not null default '{}',
+    report json not null default '{}',
+    attempts integer not null default 0,
+    error text,
+    created timestamptz not null default clock_timestamp(),
+    due timestamptz not null default clock_timestamp(),
+    started timestamptz,
+    finished timestamptz,
+    primary key (tenant_id, id)
+);
+create unique index jobs_one_at_a_time on jobs (tenant_id, kind) where state in ('waiting', 'running');
+create index jobs_due on jobs (due) where state in ('waiting', 'running');
+create index jobs_last on jobs (tenant_id, kind, created desc);
+
+alter table jobs enable row level security;
+alter table jobs force row level security;
+create policy system on jobs to gateway_system using (true) with check (true);
+create policy owner on jobs to current_user using (true) with check (true);
+create policy app on jobs to gateway_app
+    using (tenant_id = nullif(current_setting('app.tenant', true), '')::bigint)
+    with check (tenant_id = nullif(current_setting('app.tenant', true), '')::bigint);
+grant usage on all sequences in schema public to gateway_app, gateway_system;
+grant select, insert, update, delete on jobs to gateway_system;
+grant select, insert, update on jobs to gateway_app;
+
+-- A tenant's part of the inbox, in numbers: the inbox itself belongs to no tenant.
+create function inbox_of_tenant()
+returns table (state text, events bigint, oldest timestamptz)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select i.state, count(*), min(i.received) from inbox i join tenants t on t.account_id = i.account
+        where t.id = nullif(current_setting('app.tenant', true), '')::bigint and i.state in ('waiting', 'dead')
+        group by i.state
+$$;
+revoke all on function inbox_of_tenant() from public;
+grant execute on function inbox_of_tenant() to gateway_app, gateway_system;
+create index inbox_account_dead on inbox (account) where state = 'dead';

@@ -22,6 +22,7 @@ class Failpoint(StrEnum):
     EVENT_LEASED = "event_leased"
     EVENT_APPLIED = "event_applied"
     REREAD_DONE = "reread_done"
+    PAGE_SAVED = "page_saved"
 
 
 def arm(folder: Path) -> None:

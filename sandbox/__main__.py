@@ -1,8 +1,11 @@
 """The command line: `python -m sandbox serve`."""
 
+import json
 import signal
 import socket
 import sys
+import urllib.error
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,6 +60,33 @@ def serve(
     # At SIGINT uvicorn too has stopped when it raises.
     with suppress(KeyboardInterrupt):
         uvicorn.Server(settings).run(sockets=[listening])
+
+
+@main.command()
+@click.option("--address", default="http://127.0.0.1:12111", show_default=True, help="Of the running sandbox.")
+@click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")
+def chaos(address: str, settings: tuple[str, ...]) -> None:
+    """Make deliveries untidy: seed=1 duplicate=0.2 delay=3 drop=0.05 never=0.01 … (nothing: tidy again).
+
+    Lists are separated by commas: never_types=invoice.paid,customer.updated; api_versions as account:version.
+    """
+    given: dict[str, object] = {}
+    for each in settings:
+        name, _, value = each.partition("=")
+        if name in {"never_types", "accounts"}:
+            given[name] = value.split(",")
+        elif name == "api_versions":
+            given[name] = dict(pair.split(":", 1) for pair in value.split(","))
+        else:
+            given[name] = int(value) if name == "seed" else float(value)
+    request = urllib.request.Request(f"{address}/_sandbox/chaos", data=json.dumps(given).encode(), method="POST")  # noqa: S310
+    try:
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 (the user's own sandbox)
+            click.echo(json.dumps(json.load(answer), indent=2))
+    except urllib.error.HTTPError as error:
+        raise click.UsageError(json.load(error)["error"]) from None
+    except urllib.error.URLError as error:
+        raise click.ClickException(f"no sandbox at {address}: {error.reason}") from None
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The ASGI application: the API on a short path of its own, everything else through Starlette."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
@@ -32,12 +34,15 @@ class SandboxApp(Starlette):
         self._store = Store()
         self._log = Log(config.data)
         self._log.open(self._store)
-        self._faults = Faults()
+        self._faults = Faults(config.seed)
         self._deliverer = Deliverer(config, self._store, self._log)
         self.api = Api(config, self._store, self._log, self._deliverer.deliver)
         self._due = Due(config, self._store, self.api.commit)
         super().__init__(
-            routes=[*control.routes(self.api, self._deliverer, self._faults), *pages.routes(self.api)],
+            routes=[
+                *control.routes(self.api, self._deliverer, self._faults, self._store.chaos),
+                *pages.routes(self.api),
+            ],
             lifespan=self._lifespan,
         )
 
@@ -82,14 +87,16 @@ class SandboxApp(Starlette):
             return
         request = Request(scope["method"], scope["path"], scope["query_string"], headers, body)
         fault = self._faults.take(request.method, request.path, headers.get("stripe-account"))
-        if fault is not None and fault.effect is not Effect.DROP_ANSWER:
+        if fault is not None and fault.effect in {Effect.STATUS, Effect.DROP_BEFORE}:
             await self._fail(fault, receive, send)
             return
-        answer = self.api.answer(request)
-        if fault is not None:
+        answer = self.api.answer(request, saved=fault.status if fault and fault.effect is Effect.SAVED else None)
+        if fault is not None and fault.effect is Effect.DROP_ANSWER:
             await self._fail(fault, receive, send)
             return
-        await _send(send, answer)
+        if fault is not None and fault.effect is Effect.SLOW:
+            await asyncio.sleep(fault.seconds)
+        await _send(send, answer, skew=self._store.chaos.clock_skew)
 
     async def _fail(self, fault: Fault, receive: Receive, send: Send) -> None:
         if fault.effect is Effect.STATUS:
@@ -123,8 +130,9 @@ async def _body(receive: Receive, limit: int) -> bytes:
             return body
 
 
-async def _send(send: Send, answer: Answer) -> None:
-    headers = answer.headers | {"Content-Length": str(len(answer.body)), "Date": formatdate(usegmt=True)}
+async def _send(send: Send, answer: Answer, *, skew: float = 0.0) -> None:
+    date = formatdate(time.time() + skew, usegmt=True)
+    headers = answer.headers | {"Content-Length": str(len(answer.body)), "Date": date}
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     await send({"type": "http.response.body", "body": answer.body})

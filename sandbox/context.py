@@ -8,6 +8,7 @@ import orjson
 from sandbox.config import API_VERSION, Config
 from sandbox.errors import missing
 from sandbox.ids import identifier
+from sandbox.old_versions import told_in
 from sandbox.store import Object, Transaction, copy
 
 
@@ -61,17 +62,22 @@ class Context:
 
     def emit(self, kind: str, value: Object, previous: Object | None = None) -> None:
         """An event with a snapshot of the object as it is now, and its deliveries."""
+        chaos = self.tx.store.chaos
         shown = public(value)
         self._told[value["id"]] = copy(shown)
-        data: Object = {"object": orjson.Fragment(orjson.dumps(shown))}
+        if chaos.forgets(self.account, kind):
+            return
+        version = chaos.api_versions.get(self.account, API_VERSION)
+        told = shown if version == API_VERSION else told_in(version, copy(shown))
+        data: Object = {"object": orjson.Fragment(orjson.dumps(told))}
         if previous is not None:
             data["previous_attributes"] = previous
         endpoints = self._endpoints(kind)
         event: Object = {
             "id": self.new_id("evt"),
             "object": "event",
-            "api_version": API_VERSION,
-            "created": self.now,
+            "api_version": version,
+            "created": self.now + int(chaos.clock_skew),
             "data": data,
             "livemode": False,
             "pending_webhooks": len(endpoints),
@@ -84,15 +90,19 @@ class Context:
             event["account"] = self.account
         self.insert(event)
         for endpoint in endpoints:
+            self._deliver(event, endpoint)
+
+    def _deliver(self, event: Object, endpoint: Object) -> None:
+        for number, wait in enumerate(self.tx.store.chaos.waits(self.account)):
             delivery = {
-                "id": delivery_id(event["id"], endpoint["id"]),
+                "id": delivery_id(event["id"], endpoint["id"]) + (f":{number}" if number else ""),
                 "object": "_delivery",
                 "account": self.account,
                 "event": event["id"],
                 "endpoint": endpoint["id"],
                 "owner": endpoint["_owner"],
                 "attempts": 0,
-                "due": 0,
+                "due": self.config.clock() + wait if wait else 0,
             }
             self.tx.insert(self.account, "_delivery", delivery)
 

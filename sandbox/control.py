@@ -1,4 +1,4 @@
-"""The control API under /_sandbox/: health, counters, faults, deliveries."""
+"""The control API under /_sandbox/: health, counters, faults, chaos, deliveries."""
 
 from typing import Any
 
@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.chaos import Chaos
 from sandbox.delivery import Deliverer
 from sandbox.faults import Faults
 from sandbox.http.api import Api
 
 
-def routes(api: Api, deliverer: Deliverer, faults: Faults) -> list[Route]:
+def routes(api: Api, deliverer: Deliverer, faults: Faults, chaos: Chaos) -> list[Route]:
     """The control routes; they need no key, because the sandbox listens on this machine only."""
 
     async def health(_: Request) -> Response:
@@ -43,7 +44,19 @@ def routes(api: Api, deliverer: Deliverer, faults: Faults) -> list[Route]:
         faults.clear()
         return JSONResponse({"faults": []})
 
+    async def show_chaos(_: Request) -> Response:
+        return JSONResponse(chaos.described())
+
+    async def set_chaos(request: Request) -> Response:
+        try:
+            chaos.set(orjson.loads(await request.body() or b"{}"))
+        except (ValueError, TypeError, AttributeError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return JSONResponse(chaos.described())
+
     return [
+        Route("/_sandbox/chaos", show_chaos, methods=["GET"]),
+        Route("/_sandbox/chaos", set_chaos, methods=["POST"]),
         Route("/_sandbox/health", health),
         Route("/_sandbox/requests", requests),
         Route("/_sandbox/deliveries", deliveries),

@@ -60,8 +60,12 @@ class Deliverer:
             self._session = None
 
     def deliver(self, delivery: Object) -> None:
-        """Queue it now; before `start` it stays in the store, and `start` finds it there."""
+        """Queue it, now or when it is due; before `start` it stays in the store, and `start` finds it there."""
         if self._session is None:
+            return
+        wait = delivery["due"] - self._config.clock() if delivery["due"] else 0.0
+        if wait > 0:
+            self._later(delivery, wait)
             return
         endpoint = delivery["endpoint"]
         self._queues.setdefault(endpoint, deque()).append(delivery)
@@ -77,7 +81,7 @@ class Deliverer:
 
     def _retry(self, delivery: Object) -> None:
         self._timers.pop(delivery["id"], None)
-        self.deliver(delivery)
+        self.deliver({**delivery, "due": 0})
 
     async def _drain(self, endpoint: str) -> None:
         queue = self._queues[endpoint]

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from sandbox.chaos import Chaos
+
 Object = dict[str, Any]
 Key = tuple[str, str, str]
 
@@ -23,6 +25,7 @@ class Store:
     sequence: int = 0
     accounts: dict[str, dict[str, dict[str, Object]]] = field(default_factory=dict)
     kinds: dict[tuple[str, str], str] = field(default_factory=dict)
+    chaos: Chaos = field(default_factory=Chaos)
 
     def table(self, account: str, kind: str) -> dict[str, Object]:
         return self.accounts.setdefault(account, {}).setdefault(kind, {})

@@ -2,7 +2,7 @@
 
 from storage.database import Database
 from tenants import registry
-from webhooks import inbox
+from webhooks import inbox, jobs
 from webhooks.inbox import Event, Outcome
 
 _STATUS = {"account.application.deauthorized": "disconnected", "account.application.authorized": "active"}
@@ -14,5 +14,7 @@ async def handle(database: Database, event: Event, tenant_id: int) -> None:
 
     An older word does not undo a newer one. Who comes back gets a reconcile: events were missed meanwhile.
     """
-    await registry.connection_changed(database, tenant_id, status=_STATUS[event.type], at=event.created)
+    status = _STATUS[event.type]
+    if await registry.connection_changed(database, tenant_id, status=status, at=event.created) and status == "active":
+        await jobs.request(database.system, tenant_id, jobs.JobKind.RECONCILE)
     await inbox.settle(database.system, [(event.id, Outcome.CONNECTION)])

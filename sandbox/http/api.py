@@ -65,7 +65,8 @@ class Api:
             for key, kept in tables.get("_idempotency", {}).items()
         }
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, *, saved: int | None = None) -> Answer:
+        """`saved` is a status that the sandbox was told to refuse with, and to keep under the idempotency key."""
         self.store.sequence += 1
         request_id = identifier("req", self.config.seed, self.store.sequence, "")
         headers = {
@@ -81,7 +82,7 @@ class Api:
                 raise not_implemented(request.method, request.path)
             name = found[0].name
             self.requests[name] += 1
-            status, body = self._run(request, account, *found, headers)
+            status, body = self._run(request, account, *found, headers, saved)
         except StripeError as error:
             status, body = error.status, self._refusal(error, request_id)
         except Exception:  # noqa: BLE001  the answer to any fault of the sandbox is 500
@@ -114,6 +115,7 @@ class Api:
         operation: Operation,
         path: dict[str, str],
         headers: dict[str, str],
+        saved: int | None,
     ) -> tuple[int, bytes]:
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
         mark = ""
@@ -134,6 +136,8 @@ class Api:
         ctx = Context(tx, self.config, account, int(self.config.clock()), params, path, headers["Request-Id"], key)
         status = 200
         try:
+            if saved is not None:
+                raise StripeError(saved, "api_error", "The sandbox was told to fail here.")
             body = orjson.dumps(shown(ctx, operation.run(ctx), params.pop("expand", None) or []))
         except StripeError as error:
             if not error.keep:
