@@ -11,13 +11,17 @@ from starlette.responses import Response
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
-from gateway.graphql import GatewaySchema, masked
+from gateway.graphql import AWAY, UNAVAILABLE, GatewaySchema, masked
 from gateway.runtime import Runtime
+from observability.logs import logger
 from schema.context import RequestContext
 from storage import revisions
 from storage.binding import bind_tenant
+from storage.database import is_away
 from tenants.auth import AuthenticationError, Refusal
 from tenants.context import Caller
+
+log = logger(__name__)
 
 _MAX_BODY = 256 * 1024
 _READS = {OperationType.QUERY}
@@ -43,9 +47,11 @@ class Asked:
     operation: str | None
 
 
-def _refused(status: int, code: str, message: str, media: str) -> Response:
+def _refused(status: int, code: str, message: str, media: str, *, retry_after: int | None = None) -> Response:
     body = {"errors": [{"message": message, "extensions": {"code": code}}]}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
     return Response(orjson.dumps(body), status_code=status, media_type=media, headers=headers)
 
 
@@ -97,6 +103,15 @@ class Endpoint:
     async def __call__(self, request: Request) -> Response:
         """Answer one request; refusals have a status, a code, and did nothing."""
         media = _media(request)
+        try:
+            return await self._serve(request, media)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.error("database.away", error=type(error).__name__)
+            return _refused(503, UNAVAILABLE, AWAY, media, retry_after=1)
+
+    async def _serve(self, request: Request, media: str) -> Response:
         try:
             caller = await self._caller(request)
             asked = await _asked(request)
@@ -165,4 +180,6 @@ class Endpoint:
             extensions["revision"] = str(context.revision)
         body["extensions"] = extensions
         status = 200 if executed or media == "application/json" else 400
+        if data is None and any(is_away(error.original_error) for error in errors or []):
+            status, headers = 503, headers | {"Retry-After": "1"}
         return Response(orjson.dumps(body), status_code=status, media_type=media, headers=headers)

@@ -23,6 +23,7 @@ from schema.pagination import BadPageError, Connection
 from schema.types import CheckoutSession, Customer, Invoice, Node, Payment, PaymentMethod, Plan, Subscription
 from schema.values import CURRENCY_SCALAR, Currency
 from schema.viewer import Viewer
+from storage.database import is_away
 
 log = logger(__name__)
 
@@ -88,6 +89,10 @@ class Mutation:
     )
 
 
+UNAVAILABLE = "UNAVAILABLE"
+AWAY = "The gateway can't reach its database now. Try again, a mutation with the same idempotencyKey."
+
+
 class GatewaySchema(strawberry.Schema):
     """Logs what went wrong by kind alone: messages and tracebacks of resolvers may carry personal data."""
 
@@ -104,6 +109,9 @@ def masked(error: GraphQLError) -> dict[str, Any]:
         code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_USER_INPUT"
     elif isinstance(error.original_error, BadPageError):
         code = "BAD_USER_INPUT"
+    elif is_away(error.original_error):
+        code = UNAVAILABLE
+        shown["message"] = AWAY
     else:
         code = "INTERNAL"
         shown["message"] = "Something went wrong here. It was logged under this request's id."

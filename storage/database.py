@@ -10,6 +10,7 @@ import asyncpg
 from tortoise import Tortoise
 from tortoise.backends.base.client import TransactionContextPooled
 from tortoise.connection import get_connection, get_connections
+from tortoise.exceptions import DBConnectionError
 from tortoise.transactions import in_transaction
 
 APP, SYSTEM, OWNER = "app", "system", "owner"
@@ -28,6 +29,23 @@ class Connection(Protocol):
 
 class InvalidDatabaseUrlError(ValueError):
     """DATABASE_URL is not a PostgreSQL URL; the message names the fault, never the password."""
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether an error says that the database can't be reached now, rather than that a query is wrong."""
+    return isinstance(
+        error,
+        (
+            asyncpg.PostgresConnectionError,
+            asyncpg.CannotConnectNowError,
+            asyncpg.OperatorInterventionError,
+            asyncpg.TooManyConnectionsError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            DBConnectionError,
+            OSError,  # a time-out is one too
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

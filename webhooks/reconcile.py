@@ -171,8 +171,10 @@ class Sweep:
         for row in rows:
             body = {"object": kind.object, "id": row["stripe_id"]}
             old = snapshot(body, stamp=datetime.now(UTC), source=Source.API, livemode=self.way.livemode)
-            if await self._settle(await self.way.reread(old, row["epoch"])) is Decision.APPLIED:
-                self.report.add(Difference(kind.object, old.stripe_id, "gone"))
+            found = await self.way.reread(old, row["epoch"])
+            if await self._settle(found) is Decision.APPLIED:
+                what = "gone" if found.snapshot.deleted else "changed"
+                self.report.add(Difference(kind.object, old.stripe_id, what))
 
     async def _settle(self, arrival: Arrival) -> Decision:
         _, decisions = await self.way.settle(arrival, partial(apply_as_tenant, self.database))
