@@ -31,8 +31,9 @@ recorded: setup ## compare the sandbox with recorded Stripe traffic: make record
 	$(BIN)/python -m tests.contract.recorded "$(FOLDER)"
 
 soak: setup ## the crash and fault tests in their full length (hours)
-	CHAOS_MUTATIONS=500 CHAOS_KILLS=5 SOAK_ROUNDS=200 $(BIN)/pytest -s --timeout 0 \
-		tests/journeys/test_chaos.py tests/journeys/test_idempotency.py $(ARGS)
+	$(BIN)/python -m tests.properties.order_histories 100000
+	CHAOS_MUTATIONS=500 CHAOS_KILLS=5 SOAK_ROUNDS=200 STORM_EVENTS=20000 STORM_KILLS=200 $(BIN)/pytest -s --timeout 0 \
+		tests/journeys/test_chaos.py tests/journeys/test_storm.py tests/journeys/test_idempotency.py $(ARGS)
 
 format: setup ## rewrite the sources in the house format
 	$(BIN)/ruff check --quiet --fix-only .
