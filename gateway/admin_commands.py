@@ -20,7 +20,8 @@ T = TypeVar("T")
 NEEDED = ("database_url", "gateway_app_password", "gateway_system_password", "stripe_api_key", "gateway_session_key")
 
 
-def _with_runtime(work: Callable[[Runtime], Awaitable[T]]) -> T:
+def with_runtime(work: Callable[[Runtime], Awaitable[T]]) -> T:
+    """Run something with all that a process holds, by the settings of the environment."""
     settings = Settings.load(*NEEDED)
 
     async def run() -> T:
@@ -30,7 +31,8 @@ def _with_runtime(work: Callable[[Runtime], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-async def _tenant(runtime: Runtime, slug: str) -> Tenant:
+async def find_tenant(runtime: Runtime, slug: str) -> Tenant:
+    """By its slug, as the system; raises UserError."""
     found = await Tenant.get_or_none(slug=slug, using_db=runtime.database.system)  # type: ignore[arg-type]
     if found is None:
         raise UserError(f"there is no tenant {slug}")
@@ -64,7 +66,7 @@ def add(
         except (BillingError, UnknownIndustryError) as error:
             raise UserError(str(error)) from None
 
-    click.echo(_with_runtime(work))
+    click.echo(with_runtime(work))
 
 
 @tenants.command("list")
@@ -74,8 +76,22 @@ def list_tenants() -> None:
     async def work(runtime: Runtime) -> list[Tenant]:
         return await Tenant.all().using_db(runtime.database.system).order_by("slug")  # type: ignore[arg-type]
 
-    for found in _with_runtime(work):
+    for found in with_runtime(work):
         click.echo(f"{found.slug}\t{found.status}\t{found.account_id or '-'}\t{found.name}")
+
+
+@tenants.command("show")
+@click.argument("slug")
+def show(slug: str) -> None:
+    """One tenant: what it is, and how it stands with Stripe."""
+
+    async def work(runtime: Runtime) -> Tenant:
+        return await find_tenant(runtime, slug)
+
+    found = with_runtime(work)
+    for name in ("slug", "name", "industry", "mcc", "country", "default_currency", "account_id", "status", "features"):
+        value = getattr(found, name)
+        click.echo(f"{name}\t{','.join(value) if isinstance(value, list) else value or '-'}")
 
 
 @click.group()
@@ -98,14 +114,14 @@ def issue(tenant: str | None, role: str, scopes: tuple[str, ...], name: str, day
             return await registry.issue_platform_key(runtime.database, name=name, livemode=livemode)
         return await registry.issue_key(
             runtime.database,
-            await _tenant(runtime, tenant),
+            await find_tenant(runtime, tenant),
             role=Role(role),
             name=name,
             scopes=[Scope(scope) for scope in scopes] or None,
             expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
         )
 
-    click.echo(_with_runtime(work))
+    click.echo(with_runtime(work))
 
 
 @tokens.command("list")
@@ -114,10 +130,10 @@ def list_tokens(tenant: str) -> None:
     """A tenant's keys by their public ids; secrets are stored nowhere."""
 
     async def work(runtime: Runtime) -> list[ApiToken]:
-        owner = await _tenant(runtime, tenant)
+        owner = await find_tenant(runtime, tenant)
         return await ApiToken.filter(tenant_id=owner.id).using_db(runtime.database.system).order_by("id")  # type: ignore[arg-type]
 
-    for found in _with_runtime(work):
+    for found in with_runtime(work):
         state = "revoked" if found.revoked_at else "valid"
         click.echo(f"{found.public_id}\t{state}\t{found.role}\t{','.join(found.scopes)}\t{found.name}")
 
@@ -133,7 +149,7 @@ def revoke(public_id: str) -> None:
         except registry.UnknownTokenError:
             raise UserError(f"there is no key {public_id}") from None
 
-    _with_runtime(work)
+    with_runtime(work)
 
 
 @tokens.command("session")
@@ -144,7 +160,7 @@ def session(tenant: str, customer: str, minutes: int) -> None:
     """Mint a customer's session token."""
 
     async def work(runtime: Runtime) -> str:
-        owner = await _tenant(runtime, tenant)
+        owner = await find_tenant(runtime, tenant)
         return runtime.sessions.mint(
             tenant=owner.slug,
             customer=customer,
@@ -153,7 +169,7 @@ def session(tenant: str, customer: str, minutes: int) -> None:
             lifetime=timedelta(minutes=minutes),
         )
 
-    click.echo(_with_runtime(work))
+    click.echo(with_runtime(work))
 
 
 @click.command()

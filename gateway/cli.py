@@ -135,12 +135,14 @@ def migrate() -> None:
     click.echo(f"applied {', '.join(applied)}" if applied else "nothing to apply")
 
 
-for _name, _help in (
-    ("tenants", "Tenants: add, list, show."),
-    ("tokens", "API keys and session tokens: issue, list, revoke."),
-    ("schema", "Print the GraphQL schema."),
+for _module, _name, _help in (
+    ("admin_commands", "tenants", "Tenants: add, list, show."),
+    ("admin_commands", "tokens", "API keys and session tokens: issue, list, revoke."),
+    ("admin_commands", "schema", "Print the GraphQL schema."),
+    ("mirror_commands", "inbox", "Stripe's events: status, show, replay, drain."),
+    ("mirror_commands", "mirror", "The mirror: dump, diff, reconcile."),
 ):
-    cli.add_command(LazyCommand(_name, module="gateway.admin_commands", attribute=_name, help=_help))
+    cli.add_command(LazyCommand(_name, module=f"gateway.{_module}", attribute=_name, help=_help))
 
 
 def _load(*required: str) -> "Settings":

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
-from gateway.graphql import AWAY, UNAVAILABLE, GatewaySchema, masked
+from gateway.graphql import AWAY, GatewaySchema, masked
 from gateway.runtime import Runtime
 from observability.logs import logger
 from schema.context import RequestContext
@@ -109,7 +109,7 @@ class Endpoint:
             if not is_away(error):
                 raise
             log.error("database.away", error=type(error).__name__)
-            return _refused(503, UNAVAILABLE, AWAY, media, retry_after=1)
+            return _refused(503, "UNAVAILABLE", AWAY, media, retry_after=1)
 
     async def _serve(self, request: Request, media: str) -> Response:
         try:

@@ -9,7 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from observability.logs import logger
-from resolvers import customers, reads, sessions, subscriptions
+from resolvers import customers, reads, sessions, subscriptions, sync
 from schema.errors import CardError, RequestError
 from schema.inputs import (
     CheckoutSessionPayload,
@@ -20,6 +20,7 @@ from schema.inputs import (
     SubscriptionPayload,
 )
 from schema.pagination import BadPageError, Connection
+from schema.sync import ReconcilePayload, SyncStatus
 from schema.types import CheckoutSession, Customer, Invoice, Node, Payment, PaymentMethod, Plan, Subscription
 from schema.values import CURRENCY_SCALAR, Currency
 from schema.viewer import Viewer
@@ -52,6 +53,9 @@ class Query:
     )
     invoice: Invoice | None = strawberry.field(
         resolver=reads.invoice_by_id, description="One invoice, by id or Stripe's id."
+    )
+    sync_status: SyncStatus | None = strawberry.field(
+        resolver=sync.sync_status, description="How the mirror stands with Stripe. Scope tenant:admin, null for others."
     )
 
 
@@ -87,9 +91,12 @@ class Mutation:
         resolver=sessions.setup_intent_create,
         description="Save a means of payment. Scope sessions:write, or one's own.",
     )
+    reconcile_start: ReconcilePayload = strawberry.field(
+        resolver=sync.reconcile_start,
+        description="Check the whole mirror against Stripe's lists, and repair it. Scope tenant:admin.",
+    )
 
 
-UNAVAILABLE = "UNAVAILABLE"
 AWAY = "The gateway can't reach its database now. Try again, a mutation with the same idempotencyKey."
 
 
@@ -110,7 +117,7 @@ def masked(error: GraphQLError) -> dict[str, Any]:
     elif isinstance(error.original_error, BadPageError):
         code = "BAD_USER_INPUT"
     elif is_away(error.original_error):
-        code = UNAVAILABLE
+        code = "UNAVAILABLE"
         shown["message"] = AWAY
     else:
         code = "INTERNAL"

@@ -200,3 +200,40 @@ async def postpone(connection: Connection, event: Event, error: str) -> None:
         " where id = $1",
         [event.id, wait, state, error],
     )
+
+
+async def status(connection: Connection) -> dict[str, Any]:
+    """How many events wait, are dead, or ended with which outcome, and how old the oldest one is that waits."""
+    rows = await connection.execute_query_dict(
+        "select state, count(*) as events, extract(epoch from now() - min(received))::float as oldest_seconds"
+        " from inbox where state in ('waiting', 'dead') group by state"
+    )
+    found: dict[str, Any] = {"waiting": 0, "dead": 0, "oldest_waiting_seconds": None}
+    for row in rows:
+        found[row["state"]] = row["events"]
+        if row["state"] == "waiting":
+            found["oldest_waiting_seconds"] = round(row["oldest_seconds"], 3)
+    outcomes = await connection.execute_query_dict(
+        "select outcome, count(*) as events from inbox where settled > now() - interval '1 hour' group by outcome"
+    )
+    return found | {"settled_last_hour": {row["outcome"]: row["events"] for row in outcomes}}
+
+
+async def show(connection: Connection, event_id: str) -> list[dict[str, Any]]:
+    """All that is known of an event but its payload, which holds personal data; a row for each account it came for."""
+    return await connection.execute_query_dict(
+        "select account, event_id, type, livemode, object_id, created, received, state, outcome, error, attempts, due,"
+        " settled from inbox where event_id = $1",
+        [event_id],
+    )
+
+
+async def replay(connection: Connection, *, event_id: str | None = None, account: str | None = None) -> int:
+    """Work on an event again, or on every dead one (of an account); returns how many. Replays change nothing twice."""
+    rows = await connection.execute_query_dict(
+        "update inbox set state = 'waiting', outcome = null, settled = null, error = null, attempts = 0, due = now()"
+        " where (event_id = $1 or ($1::text is null and state = 'dead')) and ($2::text is null or account = $2)"
+        " returning id, pg_notify($3, '')",
+        [event_id, account, INBOX],
+    )
+    return len(rows)

@@ -78,13 +78,17 @@ Save = Callable[[Cursor, Report], Awaitable[None]]
 
 @dataclass(slots=True)
 class Sweep:
-    """One tenant's; the caller has bound the tenant. `cursor` says for each type after which object to go on."""
+    """One tenant's; the caller has bound the tenant. `cursor` says for each type after which object to go on.
+
+    Without `repair` it only looks, and may name what changed in the very moment.
+    """
 
     database: Database
     way: Mirroring
     save: Save
     cursor: Cursor = field(default_factory=dict)
     report: Report = field(default_factory=Report)
+    repair: bool = True
 
     async def run(self) -> Report:
         """Everything, a few types side by side; resumable from the saved cursor."""
@@ -146,13 +150,16 @@ class Sweep:
         await self._repair(differing)
 
     async def _repair(self, differing: Sequence[tuple[Arrival, Difference]]) -> None:
-        if not differing:
+        if not self.repair:
+            for _, told in differing:
+                self.report.add(told)
             return
         applied = await apply_all_as_tenant(self.database, [arrival for arrival, _ in differing])
         for (arrival, told), result in zip(differing, applied.results, strict=True):
             decision = result.decision
             if decision is Decision.REREAD:
-                decision = await self._settle(await self.way.reread(arrival.snapshot, result.epoch))
+                reread = await self.way.reread(arrival.snapshot, result.epoch)
+                decision = await self._settle(reread, arrival.snapshot.kind)
             # stale or same: the mirror was ahead of the list
             if decision is Decision.APPLIED:
                 self.report.add(told)
@@ -172,11 +179,16 @@ class Sweep:
             body = {"object": kind.object, "id": row["stripe_id"]}
             old = snapshot(body, stamp=datetime.now(UTC), source=Source.API, livemode=self.way.livemode)
             found = await self.way.reread(old, row["epoch"])
-            if await self._settle(found) is Decision.APPLIED:
+            if await self._settle(found, kind) is Decision.APPLIED:
                 what = "gone" if found.snapshot.deleted else "changed"
                 self.report.add(Difference(kind.object, old.stripe_id, what))
 
-    async def _settle(self, arrival: Arrival) -> Decision:
+    async def _settle(self, arrival: Arrival, kind: Kind) -> Decision:
+        """What becomes of a re-read; where nothing may be changed, what would."""
+        if not self.repair:
+            row = (await self._rows(kind, [arrival.snapshot.stripe_id])).get(arrival.snapshot.stripe_id)
+            gone = bool(row and arrival.snapshot.deleted and not row["deleted"])
+            return Decision.APPLIED if row is None or gone or _differing(arrival.snapshot, row) else Decision.SAME
         _, decisions = await self.way.settle(arrival, partial(apply_as_tenant, self.database))
         return decisions[-1]
 
@@ -223,7 +235,7 @@ class Sweep:
         arrival = await self.way.reread(old, row["epoch"] if row else 0)
         self.report.seen["account"] += 1
         fields = _differing(arrival.snapshot, row)
-        if await self._settle(arrival) is Decision.APPLIED:
+        if await self._settle(arrival, kind) is Decision.APPLIED:
             self.report.add(
                 Difference("account", self.way.account, "changed" if row else "missing", tuple(fields[:_MOST_FIELDS]))
             )

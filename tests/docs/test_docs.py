@@ -8,7 +8,7 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from billing.errors import Code
-from gateway import admin_commands
+from gateway import admin_commands, mirror_commands
 from gateway.cli import cli
 from tenants.auth import Refusal
 from tests.docs import reading
@@ -51,6 +51,7 @@ def test_every_refusal_of_a_webhook_is_explained_with_its_status() -> None:
 
 def all_commands() -> set[tuple[str, ...]]:
     groups = {"tenants": admin_commands.tenants, "tokens": admin_commands.tokens}
+    groups |= {"inbox": mirror_commands.inbox, "mirror": mirror_commands.mirror}
     assert all(isinstance(group, click.Group) for group in groups.values())
     parts = {(name, part) for name, group in groups.items() for part in group.commands}
     return {(name,) for name in cli.commands if name not in groups} | parts

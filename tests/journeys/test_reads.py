@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.demo import Demo
 from tests.support.documents import Covered, answered, reachable, reads
+from tests.support.drift import reconciled, untold_customer
 from tests.support.owner import Owner, new_owner
 from tests.support.quiet import restart_gateway, worker_held
 
@@ -15,6 +16,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def owner(demo: Demo) -> Owner:
+    untold_customer(demo)
+    reconciled(demo)  # so that a difference is there to be read
     return new_owner(demo)
 
 
