@@ -1,16 +1,17 @@
 """The GraphQL endpoint over HTTP: reads the request strictly, authenticates, executes, and answers in bytes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import orjson
-from graphql import GraphQLError
+from graphql import DocumentNode, GraphQLError, GraphQLSyntaxError
 from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
+from gateway.document_limits import DocumentRefusedError, Documents, check_variables
 from gateway.graphql import AWAY, GatewaySchema, masked
 from gateway.runtime import Runtime
 from observability.logs import logger
@@ -99,6 +100,7 @@ class Endpoint:
 
     runtime: Runtime
     schema: GatewaySchema
+    documents: Documents = field(default_factory=Documents)
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request; refusals have a status, a code, and did nothing."""
@@ -115,13 +117,27 @@ class Endpoint:
         try:
             caller = await self._caller(request)
             asked = await _asked(request)
+            document = self._document(asked)
         except AuthenticationError as error:
             status = 400 if error.refusal is Refusal.TENANT_REQUIRED else 401
             return _refused(status, error.refusal, str(error), media)
         except BadRequestError as error:
             return _refused(error.status, error.code, str(error), media)
         with bind_tenant(caller.tenant.id):
-            return await self._execute(request, caller, asked, media)
+            return await self._execute(request, caller, asked, document, media)
+
+    def _document(self, asked: Asked) -> DocumentNode | None:
+        """The document within its limits; None where it can't be parsed, which the schema answers."""
+        try:
+            check_variables(asked.variables)
+            document = self.documents.read(asked.query)
+        except DocumentRefusedError as error:
+            raise BadRequestError(400, error.code, str(error)) from None
+        except GraphQLSyntaxError:
+            return None
+        if asked.operation is None and len(document.operations) > 1:
+            raise BadRequestError(400, "BAD_REQUEST", "Name the operation to run in `operationName`.")
+        return document.node
 
     async def _caller(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -130,8 +146,11 @@ class Endpoint:
         acting_for = request.headers.get("billing-tenant")
         return await self.runtime.authenticator.authenticate(token.strip(), acting_for=acting_for)
 
-    async def _execute(self, request: Request, caller: Caller, asked: Asked, media: str) -> Response:
+    async def _execute(
+        self, request: Request, caller: Caller, asked: Asked, document: DocumentNode | None, media: str
+    ) -> Response:
         context = self._context(caller)
+        context.document = document
         headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
         try:
             result = await self.schema.execute(

@@ -1,15 +1,17 @@
 """Joins the nouns of schema/ and the verbs of resolvers/ into the one GraphQL schema."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import strawberry
 from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from observability.logs import logger
 from resolvers import customers, reads, sessions, subscriptions, sync
+from schema.context import RequestContext
 from schema.errors import CardError, RequestError
 from schema.inputs import (
     CheckoutSessionPayload,
@@ -100,6 +102,16 @@ class Mutation:
 AWAY = "The gateway can't reach its database now. Try again, a mutation with the same idempotencyKey."
 
 
+class ReadOnce(SchemaExtension):
+    """Hands on the document that the endpoint has read and judged already, so that it is parsed once."""
+
+    def on_parse(self) -> Iterator[None]:
+        context: RequestContext = self.execution_context.context
+        if context.document is not None:
+            self.execution_context.graphql_document = context.document
+        yield
+
+
 class GatewaySchema(strawberry.Schema):
     """Logs what went wrong by kind alone: messages and tracebacks of resolvers may carry personal data."""
 
@@ -131,6 +143,7 @@ def build() -> GatewaySchema:
     return GatewaySchema(
         Query,
         Mutation,
+        extensions=[ReadOnce],
         types=[PaymentMethod, Payment, CheckoutSession, RequestError, CardError],
         config=StrawberryConfig(
             disable_field_suggestions=True,

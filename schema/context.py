@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from graphql import DocumentNode
 from strawberry import Info as StrawberryInfo
 from strawberry.dataloader import DataLoader
 
@@ -31,6 +32,7 @@ class RequestContext:
     catalog_revision: Callable[[], Awaitable[int]]
     request_id: str
     revision: int | None = None
+    document: DocumentNode | None = None
     _loaders: dict[object, DataLoader[Any, Any]] = field(default_factory=dict)
 
     @property

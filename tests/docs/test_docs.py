@@ -45,6 +45,12 @@ def test_every_code_of_an_executed_request_is_explained() -> None:
     assert {row[0] for row in rows} == reading.assigned("gateway/graphql.py", "code")
 
 
+def test_every_limit_of_a_document_is_explained() -> None:
+    rows = {row[0] for row in reading.table(ERRORS, "Beyond a limit")}
+    used = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', reading.text("gateway/document_limits.py")))
+    assert rows == used - {"BAD_USER_INPUT"}
+
+
 def test_every_refusal_of_a_webhook_is_explained_with_its_status() -> None:
     assert codes_and_statuses("Webhooks") == reading.refusals("webhooks/app.py", "refuse")
 
