@@ -101,7 +101,7 @@ CARDS = {
     "mastercard_debit": TestCard("5200828282828210", "mastercard", funding="debit"),
     "mastercard_prepaid": TestCard("5105105105105100", "mastercard", funding="prepaid"),
     "amex": TestCard("378282246310005", "amex"),
-    "discover": TestCard("6011111111111117", "discover"),
+    "discover": TestCard("6011000990139424", "discover"),
     "diners": TestCard("3056930009020004", "diners"),
     "jcb": TestCard("3566002020360505", "jcb"),
     "unionpay": TestCard("6200000000000005", "unionpay"),

@@ -1,9 +1,9 @@
-"""The hosted pages: Checkout, the customer portal, invoices, onboarding and 3-D Secure, as plain forms."""
+"""The hosted pages: Checkout, the customer portal, invoices, receipts, onboarding and 3-D Secure, as plain forms."""
 
 from starlette.routing import Route
 
 from sandbox.http.api import Api
-from sandbox.pages import authenticate, checkout, invoice, onboarding, portal
+from sandbox.pages import authenticate, checkout, invoice, onboarding, portal, receipt
 from sandbox.pages.desk import Desk
 from sandbox.pages.render import stylesheet
 
@@ -16,6 +16,7 @@ def routes(api: Api) -> list[Route]:
         *checkout.routes(desk),
         *portal.routes(desk),
         *invoice.routes(desk),
+        *receipt.routes(desk),
         *onboarding.routes(desk),
         *authenticate.routes(desk),
     ]

@@ -1,11 +1,12 @@
 """Charges: made by payment intents, read over the API."""
 
 from sandbox.billing.cards import Outcome, Result
-from sandbox.context import Context
+from sandbox.context import Context, public
+from sandbox.http.expand import expandable
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
-from sandbox.resources import application_fees
+from sandbox.resources import application_fees, balance_transactions
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 
@@ -47,12 +48,12 @@ def make(ctx: Context, intent: Object, payment_method: Object, outcome: Outcome)
         "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": payment_method["id"],
-        "payment_method_details": {"card": _card(intent, payment_method), "type": "card"},
+        "payment_method_details": {"card": _card(intent, payment_method, paid=paid), "type": "card"},
         "presentment_details": None,
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
-        "receipt_url": None,
+        "receipt_url": f"{ctx.config.public_url}/receipts/{ctx.account}/{charge_id}" if paid else None,
         "refunded": False,
         "review": None,
         "shipping": intent["shipping"],
@@ -67,6 +68,10 @@ def make(ctx: Context, intent: Object, payment_method: Object, outcome: Outcome)
     ctx.insert(charge)
     if captured:
         application_fees.take(ctx, charge)
+        # with automatic_async Stripe answers before it knows the transaction, and tells it to whoever asks later
+        charge["_transaction"] = balance_transactions.of_charge(ctx, charge)
+        if intent["capture_method"] != "automatic_async":
+            charge["balance_transaction"] = charge["_transaction"]
     ctx.emit("charge.succeeded" if paid else "charge.failed", charge)
     return charge
 
@@ -76,6 +81,7 @@ def capture(ctx: Context, charge_id: str, amount: int) -> None:
     charge = ctx.edit("charge", charge_id)
     charge |= {"captured": True, "amount_captured": amount, "amount_refunded": charge["amount"] - amount}
     application_fees.take(ctx, charge)
+    charge["balance_transaction"] = balance_transactions.of_charge(ctx, charge)
     ctx.updated("charge.captured", charge)
 
 
@@ -88,7 +94,18 @@ def release(ctx: Context, charge_id: str) -> None:
 
 @operation("GET", "/v1/charges/{charge}")
 def retrieve(ctx: Context) -> Object:
-    return ctx.get("charge", ctx.path["charge"])
+    charge = ctx.get("charge", ctx.path["charge"])
+    if charge["balance_transaction"] is None and charge.get("_transaction"):
+        charge = ctx.edit("charge", charge["id"])
+        charge["balance_transaction"] = charge["_transaction"]
+    return charge
+
+
+@expandable("charge", "refunds")
+def refunds(ctx: Context, charge: Object) -> Object:
+    found = [public(one) for one in ctx.tx.newest(ctx.account, "refund") if one["charge"] == charge["id"]]
+    url = f"/v1/charges/{charge['id']}/refunds"
+    return {"object": "list", "data": found[:10], "has_more": len(found) > 10, "total_count": len(found), "url": url}
 
 
 @operation("POST", "/v1/charges/{charge}", takes=("description", "metadata", "receipt_email"))
@@ -131,7 +148,7 @@ def _outcome(outcome: Outcome) -> Object:
     }
 
 
-def _card(intent: Object, payment_method: Object) -> Object:
+def _card(intent: Object, payment_method: Object, *, paid: bool) -> Object:
     card = payment_method["card"]
     kept = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
     return {
@@ -145,10 +162,15 @@ def _card(intent: Object, payment_method: Object) -> Object:
         "multicapture": {"status": "unavailable"},
         "network": card["brand"],
         "network_token": {"used": False},
-        "network_transaction_id": None,
+        "network_transaction_id": _digits(f"network:{card['brand']}") if paid else None,
         "overcapture": {"maximum_amount_capturable": intent["amount"], "status": "unavailable"},
         "regulated_status": "unregulated",
         "three_d_secure": None,
         "transaction_link_id": None,
         "wallet": None,
     }
+
+
+def _digits(seed: str) -> str:
+    """Fifteen digits; in test mode a network's are always the same."""
+    return str(int.from_bytes(seed.encode()) % 10**15).zfill(15)

@@ -15,6 +15,12 @@ MAX_PER_CUSTOMER = 200
 TEST_ID = "pm_card_"
 
 
+_ELSEWHERE = (
+    "It's possible this PaymentMethod exists on one of your connected accounts, in which case you should retry this "
+    "request on that connected account. Learn more at https://stripe.com/docs/connect/authentication"
+)
+
+
 def resolve(ctx: Context, payment_method: str, param: str | None = "payment_method") -> Object:
     """The stored payment method; a test id such as pm_card_visa becomes a new one at each use."""
     if payment_method.startswith(TEST_ID):
@@ -108,7 +114,11 @@ def attach_to_customer(ctx: Context) -> Object:
     if "customer" not in ctx.params:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
     customer = ctx.get("customer", ctx.params["customer"], param="customer")
-    found = resolve(ctx, ctx.path["payment_method"], param=None)
+    name = ctx.path["payment_method"]
+    if not name.startswith(TEST_ID) and ctx.tx.get(ctx.account, "payment_method", name) is None:
+        message = f"No such PaymentMethod: '{name}'; {_ELSEWHERE}"
+        raise invalid(message, param="payment_method", code="resource_missing", status=404)
+    found = resolve(ctx, name, param=None)
     return attach(ctx, found, customer["id"])
 
 

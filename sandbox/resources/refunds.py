@@ -6,7 +6,7 @@ from sandbox.context import Context
 from sandbox.errors import invalid
 from sandbox.http.lists import page
 from sandbox.operations import operation
-from sandbox.resources import application_fees
+from sandbox.resources import application_fees, balance_transactions
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 
@@ -55,6 +55,7 @@ def create_refund(
         "status": "succeeded",
         "transfer_reversal": None,
     }
+    refund["balance_transaction"] = balance_transactions.of_refund(ctx, refund)
     ctx.insert(refund)
     charge["amount_refunded"] += given
     charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]

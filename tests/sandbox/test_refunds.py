@@ -1,5 +1,7 @@
 """Refunds, whole and in part."""
 
+from typing import Any
+
 import pytest
 import stripe
 
@@ -26,3 +28,31 @@ async def test_more_than_is_left_is_refused(client: stripe.StripeClient) -> None
     with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded"):
         await client.v1.refunds.create_async({"payment_intent": intent.id, "amount": 2501})
     assert (await client.v1.refunds.list_async()).data == []
+
+
+async def test_charges_and_refunds_move_the_balance(client: stripe.StripeClient) -> None:
+    paid = await client.v1.payment_intents.create_async(
+        {
+            "amount": 2500,
+            "currency": "usd",
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        }
+    )
+    charge_id = str(paid.latest_charge)
+    await client.v1.refunds.create_async({"charge": charge_id, "amount": 1000})
+    asked: Any = {"expand": ["balance_transaction", "refunds.data.balance_transaction"]}
+    charge = await client.v1.charges.retrieve_async(charge_id, asked)
+    taken: Any = charge.balance_transaction
+    # 2.9% of 2500 is 72.5, and 30
+    assert (taken.amount, taken.fee, taken.net, taken.type, taken.status) == (2500, 103, 2397, "charge", "pending")
+    assert charge.refunds is not None
+    (refund,) = charge.refunds.data
+    given: Any = refund.balance_transaction
+    assert (given.amount, given.fee, given.net, given.type) == (-1000, 0, -1000, "refund")
+    listed = (await client.v1.balance_transactions.list_async()).data
+    assert [one.id for one in listed] == [given.id, taken.id]
+    balance = await client.v1.balance.retrieve_async()
+    assert [(one.amount, one.currency) for one in balance.pending] == [(1397, "usd")]
+    assert [(one.amount, one.currency) for one in balance.available] == [(0, "usd")]
