@@ -35,6 +35,9 @@ soak: setup ## the crash and fault tests in their full length (hours)
 	CHAOS_MUTATIONS=500 CHAOS_KILLS=5 SOAK_ROUNDS=200 STORM_EVENTS=20000 STORM_KILLS=200 $(BIN)/pytest -s --timeout 0 \
 		tests/journeys/test_chaos.py tests/journeys/test_storm.py tests/journeys/test_idempotency.py $(ARGS)
 
+bench: setup ## measure speed, as ratios taken in one run: make bench ARGS=1000000
+	$(BIN)/python -m bench.ingest $(ARGS)
+
 format: setup ## rewrite the sources in the house format
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format --quiet .
@@ -56,4 +59,4 @@ clean: ## remove what the commands above made
 	rm -rf $(VENV) .run .pytest_cache .mypy_cache .ruff_cache pages/static/graphiql
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test soak recorded format check lock clean
+.PHONY: help setup run test soak bench recorded format check lock clean

@@ -22,6 +22,7 @@ LEVELS: Mapping[str, int] = {
     "pages": 5,
     "compliance": 5,
     "gateway": 6,
+    "bench": 7,
 }
 
 

@@ -1,0 +1,1 @@
+"""Measures speed, as ratios taken in one run: nothing here decides a test."""
