@@ -141,6 +141,7 @@ for _module, _name, _help in (
     ("admin_commands", "schema", "Print the GraphQL schema."),
     ("mirror_commands", "inbox", "Stripe's events: status, show, replay, drain."),
     ("mirror_commands", "mirror", "The mirror: dump, diff, reconcile."),
+    ("mirror_commands", "invariants", "Check what must always hold."),
 ):
     cli.add_command(LazyCommand(_name, module=f"gateway.{_module}", attribute=_name, help=_help))
 

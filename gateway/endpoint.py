@@ -94,6 +94,16 @@ def _json(body: bytes) -> Any:
         raise BadRequestError(400, "BAD_REQUEST", "The request is not JSON in UTF-8.") from None
 
 
+def _wanted_revision(request: Request) -> int | None:
+    """The revision that the client has seen and does not want to fall behind."""
+    given = request.headers.get("billing-min-revision")
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) <= 18):
+        raise BadRequestError(400, "BAD_REQUEST", "`Billing-Min-Revision` must be a revision, as answers tell it.")
+    return int(given)
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """`/graphql` for every audience: the token decides everything."""
@@ -117,6 +127,7 @@ class Endpoint:
         try:
             caller = await self._caller(request)
             asked = await _asked(request)
+            wanted = _wanted_revision(request)
             document = self._document(asked)
         except AuthenticationError as error:
             status = 400 if error.refusal is Refusal.TENANT_REQUIRED else 401
@@ -124,7 +135,16 @@ class Endpoint:
         except BadRequestError as error:
             return _refused(error.status, error.code, str(error), media)
         with bind_tenant(caller.tenant.id):
-            return await self._execute(request, caller, asked, document, media)
+            seen = await self._catch_up(caller, wanted) if wanted is not None else None
+            return await self._execute(request, caller, asked, document, media, seen)
+
+    async def _catch_up(self, caller: Caller, wanted: int) -> int:
+        """Know of every revision up to the wanted one; the newest of those that the caller can see."""
+        catalog = revisions.catalog_scope(livemode=caller.livemode)
+        own = revisions.EVERYTHING
+        if caller.customer is not None:
+            own = revisions.customer_scope(caller.customer, livemode=caller.livemode)
+        return await self.runtime.book.at_least(caller.tenant.id, (own, catalog), wanted)
 
     def _document(self, asked: Asked) -> DocumentNode | None:
         """The document within its limits; None where it can't be parsed, which the schema answers."""
@@ -147,11 +167,19 @@ class Endpoint:
         return await self.runtime.authenticator.authenticate(token.strip(), acting_for=acting_for)
 
     async def _execute(
-        self, request: Request, caller: Caller, asked: Asked, document: DocumentNode | None, media: str
+        self,
+        request: Request,
+        caller: Caller,
+        asked: Asked,
+        document: DocumentNode | None,
+        media: str,
+        seen: int | None,
     ) -> Response:
         context = self._context(caller)
         context.document = document
         headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
+        if seen is not None:
+            headers["Billing-Revision"] = str(seen)
         try:
             result = await self.schema.execute(
                 asked.query,

@@ -8,6 +8,7 @@ import click
 import orjson
 
 from billing.mirroring import Mirroring
+from compliance import invariants as production
 from gateway.admin_commands import find_tenant, with_runtime
 from gateway.runtime import Runtime
 from gateway.user_error import UserError
@@ -57,7 +58,7 @@ def replay(event_id: str | None, *, dead: bool, account: str | None) -> None:
     count = with_runtime(lambda runtime: events.replay(runtime.database.system, event_id=event_id, account=account))
     click.echo(f"{count} events wait again")
     if not count and event_id:
-        raise UserError(f"there is no event {event_id}")
+        raise UserError(f"there is no event {event_id}, or its payload is no longer kept (EVENT_RETENTION_DAYS)")
 
 
 @inbox.command("drain")
@@ -73,6 +74,26 @@ def drain() -> None:
         return count
 
     click.echo(f"{with_runtime(work)} events worked on")
+
+
+@click.command("invariants")
+@_JSON
+@click.pass_context
+def invariants(context: click.Context, *, as_json: bool) -> None:
+    """Check what must always hold, over all tenants and all data; ends with 1 where something is broken."""
+
+    async def check(runtime: Runtime) -> dict[str, int]:
+        return await production.check(runtime.database.system)
+
+    found = with_runtime(check)
+    if as_json:
+        _print(found, as_json=True)
+    else:
+        for one in production.INVARIANTS:
+            count = found[one.name]
+            click.echo(f"{one.name}: {f'broken {count} times. {one.help}' if count else 'holds'}")
+    if any(found.values()):
+        context.exit(1)
 
 
 @click.group()

@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     stripe_background_rate: Annotated[float, Field(gt=0, le=100)] = 20.0
     """Most requests a second that one process makes for one account while nobody waits: re-reads, backfill, reconcile.
     Stripe allows 100 for an account in live mode, 25 for one endpoint and in test mode."""
+    event_retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Days for which the payload of a settled event is kept: it holds personal data. Its outcome stays."""
     gateway_session_key: SecretStr = _SECRET
     """Ed25519 private key that signs customers' session tokens, as PEM or as JWK. Several keys, the newest first, as
     PEM blocks one after another or as `{"keys": […]}`: the first signs, all verify."""

@@ -1,6 +1,11 @@
 """The worker's process: takes events off the inbox, and does the long work, until it is told to stop."""
 
-from gateway.runtime import open_runtime, running
+import asyncio
+from datetime import timedelta
+
+from billing.effects import Effects
+from compliance.rounds import Rounds
+from gateway.runtime import open_runtime
 from gateway.settings import Settings
 from webhooks.jobs import Jobs
 from webhooks.process import Worker
@@ -8,7 +13,9 @@ from webhooks.process import Worker
 
 async def run(settings: Settings) -> None:
     """Work until cancelled."""
-    async with open_runtime(settings) as runtime:
-        jobs = Jobs(runtime.database, runtime.stripe, settings.livemode)
-        async with running(jobs.run()):
-            await Worker(runtime.database, runtime.stripe, settings.livemode).run(runtime.wake)
+    async with open_runtime(settings) as runtime, asyncio.TaskGroup() as group:
+        database = runtime.database
+        group.create_task(Jobs(database, runtime.stripe, settings.livemode).run())
+        group.create_task(Effects(database, {}).run())
+        group.create_task(Rounds(database, timedelta(days=settings.event_retention_days)).run())
+        group.create_task(Worker(database, runtime.stripe, settings.livemode).run(runtime.wake))

@@ -11,6 +11,7 @@ from mirror.extract import moment
 from mirror.kinds import Kind
 from mirror.order import Known
 from mirror.snapshot import Snapshot
+from mirror.transitions import transition
 from storage.database import Connection
 
 Key = tuple[int, bool, str]
@@ -30,6 +31,7 @@ class Held:
     exists: bool
     body: Mapping[str, Any] | None = None
     changes: list[dict[str, Any]] = field(default_factory=list)
+    effects: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, new: Snapshot, *, customer: str | None) -> None:
         """A snapshot was applied. A tombstone keeps what was last known: Stripe sends no more than its id."""
@@ -39,13 +41,16 @@ class Held:
             {"customer_id": customer, "kind": kind, "status_before": self.status, "status_after": after}
             | {"source": str(new.source), "stamp": new.stamp}
         )
+        if found := transition(new, before=self.status, known=self.known is not None):
+            told = {"transition": found.name, "occasion": found.occasion, "customer_id": customer}
+            self.effects.append(told)
         self.status = after
         if not new.deleted or (not self.exists and self.body is None and new.body.get("created") is not None):
             self.body = new.body
 
 
 async def write(connection: Connection, objects: Sequence[Held]) -> None:
-    """Write what was judged: bodies with their parts, states of what did not change, and the change records."""
+    """Write what was judged: bodies with their parts, states of what did not change, change records and effects."""
     tables: dict[str, list[Held]] = {}
     for each in objects:
         if each.known is not None:
@@ -56,11 +61,17 @@ async def write(connection: Connection, objects: Sequence[Held]) -> None:
             await _write_bodies(connection, kind, bodies)
         if states := [each for each in held if each.body is None]:
             await _write_states(connection, kind, states)
-    if records := [_record(each, change) for each in objects for change in each.changes]:
-        names = list(records[0])
+    await _insert(connection, "changes", [_record(each, change) for each in objects for change in each.changes])
+    # who saw a transition before has asked for its effect
+    await _insert(connection, "effects", [_record(each, effect) for each in objects for effect in each.effects])
+
+
+async def _insert(connection: Connection, table: str, records: Sequence[Mapping[str, Any]]) -> None:
+    if records:
+        names = ", ".join(records[0])
         await connection.execute_query(
-            f"insert into changes ({', '.join(names)}) select {', '.join(names)}"  # noqa: S608 (our own names)
-            " from json_populate_recordset(null::changes, $1)",
+            f"insert into {table} ({names}) select {names} from json_populate_recordset(null::{table}, $1)"  # noqa: S608
+            " on conflict do nothing",
             [_document(records)],
         )
 

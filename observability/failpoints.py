@@ -23,6 +23,7 @@ class Failpoint(StrEnum):
     EVENT_APPLIED = "event_applied"
     REREAD_DONE = "reread_done"
     PAGE_SAVED = "page_saved"
+    EFFECT_DONE = "effect_done"
 
 
 def arm(folder: Path) -> None:

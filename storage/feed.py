@@ -56,6 +56,15 @@ class RevisionBook:
             self.raise_to((tenant_id, scope), number)
         return {scope: self._known.get((tenant_id, scope), number) for scope, number in found.items()}
 
+    async def at_least(self, tenant_id: int, scopes: Collection[str], wanted: int) -> int:
+        """The highest number of the scopes. Where we have not heard of `wanted` yet they are read from the database."""
+        found = await self.numbers(tenant_id, scopes)
+        if max(found.values()) < wanted:
+            found = await revisions.current(self._database.app, tenant_id, scopes)
+            for scope, number in found.items():
+                self.raise_to((tenant_id, scope), number)
+        return max(found.values())
+
     def raise_to(self, scope: tuple[int, str], number: int) -> None:
         """Remember a number, unless a newer one is known."""
         if number >= self._known.get(scope, -1):

@@ -223,16 +223,20 @@ async def show(connection: Connection, event_id: str) -> list[dict[str, Any]]:
     """All that is known of an event but its payload, which holds personal data; a row for each account it came for."""
     return await connection.execute_query_dict(
         "select account, event_id, type, livemode, object_id, created, received, state, outcome, error, attempts, due,"
-        " settled from inbox where event_id = $1",
+        " settled, payload <> '' as kept from inbox where event_id = $1",
         [event_id],
     )
 
 
 async def replay(connection: Connection, *, event_id: str | None = None, account: str | None = None) -> int:
-    """Work on an event again, or on every dead one (of an account); returns how many. Replays change nothing twice."""
+    """Work on an event again, or on every dead one (of an account); returns how many. Replays change nothing twice.
+
+    An event whose payload is no longer kept can't be replayed.
+    """
     rows = await connection.execute_query_dict(
         "update inbox set state = 'waiting', outcome = null, settled = null, error = null, attempts = 0, due = now()"
         " where (event_id = $1 or ($1::text is null and state = 'dead')) and ($2::text is null or account = $2)"
+        " and payload <> ''"
         " returning id, pg_notify($3, '')",
         [event_id, account, INBOX],
     )

@@ -39,7 +39,7 @@ METHODS = _listing("payment_method", lambda v1, params, options: v1.payment_meth
 
 
 async def page(
-    stripe: StripeGateway, account: str, listing: Listing, *, after: str | None = None, **params: str
+    stripe: StripeGateway, account: str, listing: Listing, *, after: str | None = None, **params: Any
 ) -> Answer:
     """One page: `body["data"]` and `body["has_more"]`; from the background's budget."""
     asked: dict[str, Any] = {"limit": PAGE, **listing.params, **params} | ({"starting_after": after} if after else {})

@@ -1,10 +1,11 @@
 """Reads objects again from Stripe for events whose order is in doubt, beside the batches and within limits."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import uniform
+from typing import Any
 
 from billing.errors import BillingError, Code
 from billing.mirroring import Mirroring, UnsettledOrderError, apply_as_system, told
@@ -15,12 +16,18 @@ from mirror.snapshot import Snapshot
 from observability.failpoints import Failpoint, passed
 from observability.logs import logger
 from storage.database import Database
-from webhooks import inbox
+from webhooks import inbox, listing
 from webhooks.inbox import Event
+from webhooks.listing import LISTINGS
 
 _SIDE_BY_SIDE = 16
 _OF_ONE_ACCOUNT = 4
 _MAX_READS = 5
+# One page costs what one read costs; below this it would mostly bring what nobody asked for.
+_WORTH_A_PAGE = 8
+# Stripe finds these by when they were made.
+_BY_BIRTH = frozenset({"customer", "product", "price", "coupon", "subscription", "invoice", "payment_intent"})
+_BY_KIND = {one.object: one for one in LISTINGS if one.object in _BY_BIRTH}
 # Stripe is away, not the event at fault: it is looked at again within the minute, however long that lasts.
 _AWAY = frozenset({Code.STRIPE_UNAVAILABLE, Code.RATE_LIMITED})
 _PAUSE = (5.0, 20.0)
@@ -51,6 +58,13 @@ class Doubt:
         )
 
 
+def _listed(doubt: Doubt) -> bool:
+    """Whether a list would show the object: there is one, and it is not said to be deleted."""
+    snapshot = doubt.snapshot
+    known = snapshot.kind.object in _BY_KIND and not snapshot.deleted and not doubt.payments
+    return known and doubt.outcome is Decision.REREAD and isinstance(snapshot.body.get("created"), int)
+
+
 @dataclass(slots=True)
 class Rereads:
     """Of one worker. What it holds when the process dies comes back by its lease."""
@@ -63,11 +77,52 @@ class Rereads:
     _lanes: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 
     def start(self, doubts: Iterable[Doubt]) -> None:
-        """Begin to settle them; returns at once."""
+        """Begin to settle them; returns at once. Many of one type of one account are read by pages of its list."""
+        groups: dict[tuple[str, str], list[Doubt]] = {}
         for doubt in doubts:
-            task = asyncio.create_task(self._settle(doubt))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            groups.setdefault((doubt.account, doubt.snapshot.kind.object), []).append(doubt)
+        for group in groups.values():
+            if len(group) >= _WORTH_A_PAGE and all(map(_listed, group)):
+                self._begin(self._settle_listed(group))
+            else:
+                for doubt in group:
+                    self._begin(self._settle(doubt))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _settle_listed(self, doubts: list[Doubt]) -> None:
+        """Read pages of a list while each brings more than single reads would; the rest is read one by one."""
+        left = {doubt.snapshot.stripe_id: doubt for doubt in doubts}
+        lane = self._lanes.setdefault(doubts[0].account, asyncio.Semaphore(_OF_ONE_ACCOUNT))
+        async with lane, self._places:
+            try:
+                await self._read_pages(left)
+            except Exception as error:  # noqa: BLE001 (single reads tell what is wrong, and set it aside)
+                log.info("reread.no_pages", object=doubts[0].snapshot.kind.object, error=type(error).__name__)
+        for doubt in left.values():
+            self._begin(self._settle(doubt))
+
+    async def _read_pages(self, left: dict[str, Doubt]) -> None:
+        """Take out of `left` what the pages settle."""
+        some = next(iter(left.values()))
+        listing_ = _BY_KIND[some.snapshot.kind.object]
+        way = Mirroring(self.stripe, some.tenant_id, some.account, self.livemode, background=True)
+        born = [int(doubt.snapshot.body["created"]) for doubt in left.values()]
+        bounds, after = {"created": {"gte": min(born), "lte": max(born)}}, None
+        while len(left) >= _WORTH_A_PAGE:
+            page = await listing.page(way.stripe, way.account, listing_, after=after, **bounds)
+            found = [body for body in page.body["data"] if body["id"] in left]
+            for body in found:
+                whole = await way.whole(body, page)
+                doubt = left[whole.stripe_id]
+                if await self._came(doubt, Arrival(doubt.tenant_id, whole, read_epoch=doubt.epoch)):
+                    del left[whole.stripe_id]
+            if not page.body["has_more"] or len(found) < _WORTH_A_PAGE:
+                return
+            after = page.body["data"][-1]["id"]
 
     @property
     def open(self) -> int:
@@ -104,16 +159,25 @@ class Rereads:
         for _ in range(_MAX_READS):
             arrival = await way.reread(doubt.snapshot, epoch) if doubt.outcome is Decision.REREAD else None
             await passed(Failpoint.REREAD_DONE)
-            async with self.database.system_transaction() as connection:
-                applied = await apply(connection, [arrival] if arrival else [])
-                again = bool(arrival) and applied.results[0].decision is Decision.REREAD
-                if not again:
-                    await inbox.settle(connection, [(event.id, doubt.outcome) for event in doubt.events])
-            if not again:
-                await told(self.database.system, applied)
+            newer = await self._came_or_epoch(doubt, arrival)
+            if newer is None:
                 return
-            epoch = applied.results[0].epoch
+            epoch = newer
         raise UnsettledOrderError(doubt.snapshot.stripe_id)
+
+    async def _came(self, doubt: Doubt, arrival: Arrival) -> bool:
+        """Whether a read settled its doubt."""
+        return await self._came_or_epoch(doubt, arrival) is None
+
+    async def _came_or_epoch(self, doubt: Doubt, arrival: Arrival | None) -> int | None:
+        """Apply a read and settle its events, in one transaction; the epoch to read again with where it came late."""
+        async with self.database.system_transaction() as connection:
+            applied = await apply(connection, [arrival] if arrival else [])
+            if arrival and applied.results[0].decision is Decision.REREAD:
+                return applied.results[0].epoch
+            await inbox.settle(connection, [(event.id, doubt.outcome) for event in doubt.events])
+        await told(self.database.system, applied)
+        return None
 
     async def _apply(self, arrival: Arrival) -> Applied:
         return await apply_as_system(self.database, arrival)

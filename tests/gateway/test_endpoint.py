@@ -11,6 +11,8 @@ import pytest
 
 from gateway.endpoint import RESPONSE_TYPE
 from gateway.runtime import Runtime
+from mirror.apply import Arrival, apply
+from mirror.snapshot import Source, snapshot
 from storage.database import Database, DatabaseUrl
 from tenants import tokens
 from tenants.context import Role
@@ -205,3 +207,43 @@ async def test_a_page_that_cannot_be_served_is_the_clients_fault(client: httpx.A
 async def test_a_query_nested_beyond_measure_is_refused_and_nothing_worse(client: httpx.AsyncClient) -> None:
     for query in ("{a" * 20_000, "{ viewer(x: " + "[" * 50_000):
         assert (await _ask(client, query)).status_code == 400
+
+
+async def test_who_has_seen_a_revision_is_never_answered_from_before_it(
+    opened: Database, two: Two, opened_endpoint: tuple[httpx.AsyncClient, Runtime], client: httpx.AsyncClient
+) -> None:
+    """This process listens, and hears nothing of what another one commits: as before a notification has come."""
+    book = opened_endpoint[1].book
+    book.listening = True
+    plans = "{ plans(first: 5) { nodes { id price { amount } } } }"
+    assert (await _ask(client, plans)).json()["data"]["plans"]["nodes"] == []
+    price = {"id": "price_1", "object": "price", "created": 1_793_491_200, "livemode": False, "active": True}
+    price |= {
+        "currency": "usd",
+        "unit_amount": 1900,
+        "type": "recurring",
+        "product": "prod_1",
+        "billing_scheme": "per_unit",
+    }
+    price |= {"recurring": {"interval": "month", "interval_count": 1, "usage_type": "licensed"}, "metadata": {}}
+    new = snapshot(price, stamp=datetime.now(UTC), source=Source.API, livemode=False)
+    async with opened.system_transaction() as connection:
+        applied = await apply(connection, [Arrival(two.clinic.id, new)])
+    assert (await _ask(client, plans)).json()["data"]["plans"]["nodes"] == []  # the cache knows no better
+    wanted = {"Billing-Min-Revision": str(applied.revision)}
+    answer = await client.post("/graphql", json={"query": plans}, headers=wanted)
+    assert [node["price"] for node in answer.json()["data"]["plans"]["nodes"]] == [{"amount": 1900}]
+    assert int(answer.headers["billing-revision"]) >= int(applied.revision or 0)
+    assert len((await _ask(client, plans)).json()["data"]["plans"]["nodes"]) == 1
+
+
+async def test_a_revision_of_the_future_or_of_another_tenant_changes_no_answer(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/graphql", json={"query": WHO}, headers={"Billing-Min-Revision": "9" * 18})
+    assert answer.status_code == 200
+    assert int(answer.headers["billing-revision"]) < 10**17
+
+
+@pytest.mark.parametrize("given", ["", "-1", "1.5", "abc", "٣", "9" * 19, " "])
+async def test_what_is_no_revision_is_refused(client: httpx.AsyncClient, given: str) -> None:
+    answer = await client.post("/graphql", json={"query": WHO}, headers=[(b"Billing-Min-Revision", given.encode())])
+    assert (answer.status_code, _code(answer)) == (400, "BAD_REQUEST")

@@ -1,8 +1,12 @@
 """The sidecar over HTTP: 200 after the event is kept, and otherwise nothing is kept and the answer says why."""
 
 import asyncio
+import shutil
+import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -10,7 +14,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from storage.database import Database, DatabaseUrl
+from gateway.models import MODELS
+from storage.database import Database, DatabaseUrl, PoolLimits, open_database
+from storage.embedded import EmbeddedPostgres
+from tests.support.databases import as_system, migrate_template
 from tests.support.events import SECRET, customer, event, signature
 from webhooks import app as webhooks_app
 
@@ -18,13 +25,18 @@ from webhooks import app as webhooks_app
 @pytest.fixture
 async def stripe(opened: Database) -> AsyncIterator[httpx.AsyncClient]:
     """Stripe's side of the connection."""
+    async with _sidecar(opened) as client:
+        yield client
 
+
+@asynccontextmanager
+async def _sidecar(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
 
     app = webhooks_app.create(lifespan, [])
-    app.state.database = opened
+    app.state.database = database
     app.state.webhook_secrets = ("whsec_other", SECRET)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sidecar") as client:
         yield client
@@ -153,6 +165,69 @@ async def test_while_the_database_does_not_answer_stripe_is_not_kept_waiting(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert (await _deliver(stripe, body)).status_code == 200
     assert len(await _kept(opened)) == 1
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(-6, 400), (-4, 200), (4, 200), (6, 400)])
+async def test_a_clock_may_be_four_minutes_off_and_not_six(
+    opened: Database, stripe: httpx.AsyncClient, minutes: int, status: int
+) -> None:
+    body = event("evt_1", customer())
+    answer = await _deliver(stripe, body, signature(body, second=int(time.time()) + minutes * 60))
+    assert answer.status_code == status
+    assert len(await _kept(opened)) == (status == 200)
+
+
+async def test_nothing_acknowledged_is_lost_when_the_database_is_cut_and_restarted_under_load() -> None:
+    """A durable server of its own, stopped and started again amid deliveries; Stripe repeats what was refused."""
+    folder = Path(tempfile.mkdtemp(prefix="gateway-tests-"))
+    server = EmbeddedPostgres(folder)
+    await asyncio.to_thread(server.start)
+    try:
+        await migrate_template(server)
+        url = as_system(DatabaseUrl.parse(server.owner_url()))
+        async with open_database(app=url, system=url, models=MODELS, limits=PoolLimits(app=1, system=4)) as database:
+            async with _sidecar(database) as client:
+                statuses = await _restarted_under_load(server, client)
+            rows = await database.system.execute_query_dict("select event_id from inbox")
+    finally:
+        await asyncio.to_thread(server.stop)
+        shutil.rmtree(folder)
+    acknowledged = {id_ for id_, told in statuses.items() if told[-1] == 200}
+    refused = [status for told in statuses.values() for status in told if status != 200]
+    assert acknowledged == set(statuses)
+    assert {row["event_id"] for row in rows} == set(statuses)
+    assert refused
+    assert set(refused) == {503}
+
+
+async def _restarted_under_load(server: EmbeddedPostgres, client: httpx.AsyncClient) -> dict[str, list[int]]:
+    """The statuses that each event was answered with, until it was acknowledged."""
+    statuses: dict[str, list[int]] = {}
+    done, refused = asyncio.Event(), asyncio.Event()
+
+    async def stripe(lane: int) -> None:
+        number = 0
+        while not done.is_set() or number < 20:
+            id_ = f"evt_{lane}_{number}"
+            statuses[id_] = []
+            while 200 not in statuses[id_]:
+                answer = await _deliver(client, event(id_, customer(f"cus_{id_}")))
+                statuses[id_].append(answer.status_code)
+                if answer.status_code != 200:
+                    assert answer.headers["retry-after"] == "5"
+                    refused.set()
+                await asyncio.sleep(0.01)
+            number += 1
+
+    async with asyncio.TaskGroup() as group:
+        for lane in range(8):
+            group.create_task(stripe(lane))
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(server.stop)
+        await refused.wait()
+        await asyncio.to_thread(server.start)
+        done.set()
+    return statuses
 
 
 async def test_only_posts_are_taken(stripe: httpx.AsyncClient) -> None:

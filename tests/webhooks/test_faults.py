@@ -1,11 +1,13 @@
 """What goes wrong between Stripe and us, one test for each: the mirror ends as Stripe has it, and nothing is lost."""
 
+import os
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
 import orjson
 import pytest
+import stripe
 
 from billing.errors import BillingError, Code
 from billing.mirroring import apply_as_tenant
@@ -19,6 +21,9 @@ from tests.support.tenants import new_tenant
 from webhooks import inbox
 from webhooks.inbox import Delivery
 from webhooks.process import Worker
+
+# `make soak` repeats 10,000
+OLD_EVENTS = int(os.environ.get("OLD_EVENTS", "80"))
 
 
 @pytest.fixture
@@ -109,7 +114,7 @@ async def test_each_version_of_the_api_ends_in_the_same_rows(account: Account, w
 
 
 async def test_old_events_again_change_nothing(account: Account, worker: Worker) -> None:
-    for number in range(40):
+    for number in range(OLD_EVENTS // 2):
         made = await account.ask("POST", "/v1/customers", name=f"C{number}")
         await account.ask("POST", f"/v1/customers/{made['id']}", name=f"D{number}")
     told = await _told(account)
@@ -191,3 +196,106 @@ async def test_while_stripe_is_away_events_wait_without_counting_and_calls_fall_
     await _work(worker)
     assert [row["stripe_id"] for row in await _mirrored(account)] == [made["id"]]
     assert set((await _outcomes(account)).values()) <= {"reread", "same", "stale"}
+
+
+@pytest.fixture
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK repeats its requests at once instead of after half a second."""
+    monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.001)
+    monkeypatch.setattr(stripe.HTTPClient, "MAX_DELAY", 0.001)
+
+
+async def test_many_objects_in_doubt_are_read_by_pages_of_their_list(account: Account, worker: Worker) -> None:
+    made = [await account.ask("POST", "/v1/customers", name=f"C{number}") for number in range(120)]
+    gone = made.pop()
+    await account.ask("DELETE", f"/v1/customers/{gone['id']}")
+    told = [orjson.loads(one) | {"api_version": "2024-06-20"} for one in await _told(account, "customer.created")]
+    await _deliver(account, *map(orjson.dumps, told))
+    before = await account.requests()
+    await _work(worker)
+    assert await account.requests() - before <= 6  # the pages, the deleted one, and this question
+    assert await account.differences() == []
+    rows = await account.database.system.execute_query_dict("select outcome, count(*) as n from inbox group by 1")
+    assert rows == [{"outcome": "reread", "n": 120}]
+    assert [row["stripe_id"] for row in await _mirrored(account) if row["deleted"]] == [gone["id"]]
+    # a late event does not bring it to life
+    late = orjson.dumps(told[0] | {"id": "evt_late", "api_version": "2026-10-28.endive", "data": {"object": gone}})
+    await _deliver(account, late)
+    await _work(worker)
+    assert [row["stripe_id"] for row in await _mirrored(account) if row["deleted"]] == [gone["id"]]
+
+
+@pytest.mark.usefixtures("_hasty")
+async def test_slow_answers_and_saved_failures_of_one_account_end_right(account: Account, worker: Worker) -> None:
+    """429 and 500 in half of all answers: every event is settled in the end, and none counts as poisoned."""
+    for number in range(30):
+        made = await account.ask("POST", "/v1/customers", name=f"C{number}")
+        await account.ask("POST", f"/v1/customers/{made['id']}", name=f"D{number}")
+    told = [orjson.loads(one) | {"api_version": "2024-06-20"} for one in await _told(account)]
+    for status in (429, 500):
+        fault = {"match": {"account": account.id, "method": "GET"}, "effect": "status", "status": status}
+        await account.control("POST", "faults", **fault, share=0.25, times=1_000_000)
+    await _deliver(account, *map(orjson.dumps, told))
+    system = account.database.system
+    for _ in range(60):
+        await _work(worker)
+        left = await system.execute_query_dict("select attempts from inbox where state = 'waiting'")
+        if not left:
+            break
+        await system.execute_query("update inbox set due = now() where state = 'waiting'")
+        for lane in account.stripe.pressure._lanes.values():
+            lane.next_background = lane.probe_at = 0.0
+    await account.control("DELETE", "faults")
+    assert await system.execute_query_dict("select distinct state, attempts from inbox") == [
+        {"state": "done", "attempts": 0}
+    ]
+    assert await account.differences() == []
+
+
+@pytest.mark.usefixtures("_hasty")
+async def test_two_hours_without_stripe_lose_nothing_and_ask_little(account: Account, worker: Worker) -> None:
+    """Two hours pass by moving what is due, a minute at a time; every probe fails, none kills an event."""
+    made = await account.ask("POST", "/v1/customers", name="A")
+    (told,) = await _told(account, "customer.created")
+    doubtful = orjson.loads(told) | {"api_version": "2020-08-27"}
+    fault = {"match": {"account": account.id}, "effect": "status", "status": 503, "times": 1_000_000}
+    await account.control("POST", "faults", **fault)
+    await _deliver(account, *(orjson.dumps(doubtful | {"id": f"evt_{number}"}) for number in range(5)))
+    clock, system = account.stripe.pressure.clock(), account.database.system
+    rounds = 2 * 60
+    before = await account.requests()
+    for step in range(rounds):
+        account.stripe.pressure.clock = partial(float, clock + step * 60)
+        await _work(worker)
+        await system.execute_query("update inbox set due = now() where state = 'waiting'")
+    asked = await account.requests() - before
+    assert asked <= rounds * 3  # a probe each time, and the SDK's own repetitions of it
+    rows = await system.execute_query_dict("select distinct state, attempts from inbox")
+    assert rows == [{"state": "waiting", "attempts": 0}]
+    await account.control("DELETE", "faults")
+    account.stripe.pressure.clock = partial(float, clock + rounds * 60)
+    await _work(worker)
+    assert [row["stripe_id"] for row in await _mirrored(account)] == [made["id"]]
+    assert await system.execute_query_dict("select distinct state from inbox") == [{"state": "done"}]
+
+
+@pytest.mark.parametrize("currency", ["jpy", "krw", "kwd", "bhd", "ugx", "isk", "huf", "usd"])
+async def test_amounts_of_every_kind_of_currency_are_the_same_integers(
+    account: Account, worker: Worker, currency: str
+) -> None:
+    product = await account.ask("POST", "/v1/products", name="Plan")
+    recurring = {"recurring[interval]": "month"}
+    price = await account.ask(
+        "POST", "/v1/prices", product=product["id"], currency=currency, unit_amount=129_900, **recurring
+    )
+    owner = await account.ask("POST", "/v1/customers", name="A")
+    card = await account.ask("POST", "/v1/payment_methods/pm_card_visa/attach", customer=owner["id"])
+    given = {"items[0][price]": price["id"], "default_payment_method": card["id"]}
+    await account.ask("POST", "/v1/subscriptions", customer=owner["id"], **given)
+    await _deliver(account, *await _told(account))
+    await _work(worker)
+    assert await account.differences() == []
+    (invoice,) = await _mirrored(account, "invoices")
+    assert (invoice["currency"], invoice["total"], invoice["amount_paid"]) == (currency, 129_900, 129_900)
+    (mirrored,) = await _mirrored(account, "prices")
+    assert (mirrored["unit_amount"], mirrored["currency"]) == (129_900, currency)
