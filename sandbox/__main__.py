@@ -1,4 +1,4 @@
-"""The command line: `python -m sandbox serve`."""
+"""The command line: `python -m sandbox serve`, `chaos` and `coverage`."""
 
 import json
 import signal
@@ -87,6 +87,14 @@ def chaos(address: str, settings: tuple[str, ...]) -> None:
         raise click.UsageError(json.load(error)["error"]) from None
     except urllib.error.URLError as error:
         raise click.ClickException(f"no sandbox at {address}: {error.reason}") from None
+
+
+@main.command()
+def coverage() -> None:
+    """Print which of Stripe's operations and parameters are here, as sandbox/COVERAGE.md has it."""
+    from sandbox.coverage import page
+
+    click.echo(page(), nl=False)
 
 
 if __name__ == "__main__":

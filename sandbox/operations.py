@@ -58,3 +58,9 @@ def find(method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
         else:
             return candidate, values
     return None
+
+
+def registered() -> dict[str, Operation]:
+    """Every operation that is here, by its name."""
+    found = [*_static.values(), *(one for some in _patterns.values() for one in some)]
+    return {one.name: one for one in found}

@@ -14,6 +14,11 @@ TABLE: dict[str, Any] = json.loads(files("sandbox").joinpath("parameters.json").
 INTEGER = re.compile(r"-?\d{1,18}")
 
 
+def names_of() -> dict[str, frozenset[str]]:
+    """The names of the parameters of each operation."""
+    return {name: frozenset(field.removesuffix("!") for field in spec["fields"]) for name, spec in TABLE.items()}
+
+
 def check(operation: str, given: dict[str, Any]) -> dict[str, Any]:
     """The converted parameters; a cleared one is None (a list: []), a map keeps '' (it removes that key)."""
     if operation not in TABLE:

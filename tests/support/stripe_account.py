@@ -28,10 +28,10 @@ TABLES = {
     "invoice_payments": ("/v1/invoice_payments", {}),
     "checkout_sessions": ("/v1/checkout/sessions", {}),
 }
-_ACCOUNT = {"country": "US", "metadata[sandbox_enabled]": "true"}
-_ACCOUNT |= {f"capabilities[{name}][requested]": "true" for name in ("card_payments", "transfers")}
-_ACCOUNT |= {"controller[fees][payer]": "account", "controller[losses][payments]": "stripe"}
-_ACCOUNT |= {"controller[requirement_collection]": "stripe", "controller[stripe_dashboard][type]": "full"}
+ACCOUNT = {"country": "US", "metadata[sandbox_enabled]": "true"}
+ACCOUNT |= {f"capabilities[{name}][requested]": "true" for name in ("card_payments", "transfers")}
+ACCOUNT |= {"controller[fees][payer]": "account", "controller[losses][payments]": "stripe"}
+ACCOUNT |= {"controller[requirement_collection]": "stripe", "controller[stripe_dashboard][type]": "full"}
 _LEFT_OUT = ("client_secret", "confirmation_secret", "payments")
 
 
@@ -133,7 +133,7 @@ async def account_running(database: Database, **limits: Any) -> AsyncIterator[Ac
         serving(create_app(config)) as address,
         httpx.AsyncClient(base_url=address, auth=(KEY, ""), timeout=30) as http,
     ):
-        made = await http.post("/v1/accounts", data=_ACCOUNT)
+        made = await http.post("/v1/accounts", data=ACCOUNT)
         assert made.status_code == 200, made.text
         tenant = await new_tenant(database, "harbour", account_id=made.json()["id"])
         stripe = StripeGateway(api_key=KEY, base=address, timeout=10.0, **limits)

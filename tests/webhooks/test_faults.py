@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from mirror.order import Decision
 from storage.binding import bind_tenant
 from storage.database import Database
 from tests.support.events import customer, event
-from tests.support.stripe_account import Account, account_running
+from tests.support.stripe_account import ACCOUNT, Account, account_running
 from tests.support.tenants import new_tenant
 from webhooks import inbox
 from webhooks.inbox import Delivery
@@ -299,3 +300,23 @@ async def test_amounts_of_every_kind_of_currency_are_the_same_integers(
     assert (invoice["currency"], invoice["total"], invoice["amount_paid"]) == (currency, 129_900, 129_900)
     (mirrored,) = await _mirrored(account, "prices")
     assert (mirrored["unit_amount"], mirrored["currency"]) == (129_900, currency)
+
+
+async def test_a_slow_account_holds_up_no_other(account: Account, worker: Worker) -> None:
+    """Every read of one account takes seconds: another tenant's events in doubt are all settled before its first."""
+    made = await account.http.post("/v1/accounts", data=ACCOUNT)
+    other = await new_tenant(account.database, "school", account_id=made.json()["id"])
+    quick = replace(account, tenant=other)
+    for number in range(6):
+        for one in (account, quick):
+            await one.ask("POST", "/v1/customers", name=f"C{number}")
+    told = [orjson.loads(each) for one in (account, quick) for each in await _told(one, "customer.created")]
+    slow = {"match": {"account": account.id, "method": "GET"}, "effect": "slow", "seconds": 5, "times": 1_000}
+    await account.control("POST", "faults", **slow)
+    await _deliver(account, *(orjson.dumps(each | {"api_version": "2024-06-20"}) for each in told))
+    await _work(worker)
+    rows = await account.database.system.execute_query_dict("select account, outcome from inbox order by settled")
+    assert [row["account"] for row in rows] == [quick.id] * 6 + [account.id] * 6
+    assert {row["outcome"] for row in rows} == {"reread"}
+    rows = await account.database.system.execute_query_dict("select tenant_id, count(*) as n from customers group by 1")
+    assert {row["tenant_id"]: row["n"] for row in rows} == {account.tenant.id: 6, other.id: 6}
