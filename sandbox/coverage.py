@@ -8,8 +8,8 @@ from sandbox.operations import Operation, registered
 
 _HEAD = """# What the sandbox covers
 
-Written by `python -m sandbox coverage > sandbox/COVERAGE.md`, from the code. Each operation of the core set at the pinned
-version is listed. One that is not here answers 501, as does a parameter without effect: nothing is ignored silently.
+Written by `python -m sandbox coverage > sandbox/COVERAGE.md`, from the code. Each operation of the core set at the
+pinned version is listed. One that is not here answers 501, as does a parameter without effect: nothing is ignored.
 An unknown parameter answers 400.
 
 """

@@ -26,7 +26,7 @@ def expandable(kind: str, name: str) -> Callable[[Extra], Extra]:
 def shown(ctx: Context, value: Object, paths: list[str]) -> Object:
     """The object as it is answered; never the stored dict itself when something is expanded."""
     answer = public(value)
-    if answer.get("object") == "list":
+    if answer.get("object") in {"list", "search_result"}:
         answer["data"] = [public(item) for item in answer["data"]]
     for path in paths:
         steps = path.split(".")

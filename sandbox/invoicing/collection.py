@@ -7,7 +7,7 @@ from sandbox.context import Context
 from sandbox.errors import StripeError, invalid
 from sandbox.invoicing.invoice import add_up, application_fee
 from sandbox.planning import plan
-from sandbox.resources import payment_intents
+from sandbox.resources import customer_balances, payment_intents
 from sandbox.store import Object
 
 HOUR = 3600
@@ -74,6 +74,10 @@ def finalize(ctx: Context, invoice_id: str, auto_advance: bool | None = None) ->
     left = add_up(invoice)
     sequence = customer["next_invoice_sequence"]
     customer |= {"balance": left, "next_invoice_sequence": sequence + 1}
+    if moved := left - invoice["starting_balance"]:
+        small = invoice["amount_due"] == 0 and invoice["total"] > 0 and moved > 0 and left > 0
+        kind = "invoice_too_small" if small else "applied_to_invoice"
+        customer_balances.record(ctx, customer, moved, kind, currency=invoice["currency"], invoice=invoice["id"])
     page = f"{ctx.config.public_url}/i/{ctx.account}/{invoice['id']}"
     invoice |= {
         "auto_advance": invoice["auto_advance"] if auto_advance is None else auto_advance,
@@ -315,7 +319,12 @@ def _cancel_payment(ctx: Context, invoice: Object) -> None:
 def _give_back(ctx: Context, invoice: Object) -> None:
     """A voided invoice returns what it took from the customer's balance."""
     customer = ctx.edit("customer", invoice["customer"])
-    customer["balance"] += invoice["starting_balance"] - invoice["ending_balance"]
+    back = invoice["starting_balance"] - invoice["ending_balance"]
+    if not back:
+        return
+    customer["balance"] += back
+    kind = "unapplied_from_invoice"
+    customer_balances.record(ctx, customer, back, kind, currency=invoice["currency"], invoice=invoice["id"])
     ctx.updated("customer.updated", customer)
 
 

@@ -1,7 +1,7 @@
 """Application fees: what the platform earns on a connected account's charges."""
 
 from sandbox.context import Context
-from sandbox.errors import invalid, not_implemented
+from sandbox.errors import invalid, missing, not_implemented
 from sandbox.http.lists import page
 from sandbox.operations import operation
 from sandbox.resources.shared import merge_metadata
@@ -92,3 +92,19 @@ def refund(ctx: Context) -> Object:
 def list_refunds(ctx: Context) -> Object:
     fee = ctx.get("application_fee", ctx.path["id"])
     return page(ctx, "fee_refund", fee["refunds"]["url"], lambda found: found["fee"] == fee["id"])
+
+
+@operation("GET", "/v1/application_fees/{fee}/refunds/{id}")
+def retrieve_refund(ctx: Context) -> Object:
+    found = ctx.get("fee_refund", ctx.path["id"])
+    if found["fee"] != ctx.path["fee"]:
+        raise missing("fee_refund", found["id"])
+    return found
+
+
+@operation("POST", "/v1/application_fees/{fee}/refunds/{id}", takes=("metadata",))
+def update_refund(ctx: Context) -> Object:
+    retrieve_refund(ctx)
+    found = ctx.edit("fee_refund", ctx.path["id"])
+    merge_metadata(found, ctx)
+    return found

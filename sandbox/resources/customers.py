@@ -3,13 +3,13 @@
 from typing import Any
 
 from sandbox.context import Context
-from sandbox.errors import missing
+from sandbox.errors import invalid, missing
 from sandbox.http.expand import expandable
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
 from sandbox.planning import on_clock
-from sandbox.resources import payment_methods
+from sandbox.resources import customer_balances, payment_methods
 from sandbox.resources.shared import ADDRESS, assign, merge_metadata
 from sandbox.store import Object
 from sandbox.subscribing.state import end_all
@@ -98,6 +98,14 @@ def delete(ctx: Context) -> Object:
     return customer
 
 
+@operation("DELETE", "/v1/customers/{customer}/discount")
+def delete_discount(ctx: Context) -> Object:
+    """A customer has no discount at this version: none can be given to it."""
+    customer = ctx.get("customer", ctx.path["customer"])
+    message = f"No active discount for customer: {customer['id']}"
+    raise invalid(message, code="resource_missing", status=404)
+
+
 @operation("GET", "/v1/customers")
 def list_all(ctx: Context) -> Object:
     wanted = {name: ctx.params[name] for name in ("email", "test_clock") if name in ctx.params}
@@ -133,7 +141,12 @@ def _first_payment_method(ctx: Context, customer: Object) -> None:
 
 def _apply(ctx: Context, customer: Object) -> None:
     given = ctx.params
+    before = customer["balance"]
     assign(customer, ctx, PLAIN)
+    if customer["balance"] != before:
+        amount = customer["balance"] - before
+        currency = customer_balances.currency_of(ctx, customer)
+        customer_balances.record(ctx, customer, amount, "adjustment", currency=currency, invoice=None)
     merge_metadata(customer, ctx)
     if "preferred_locales" in given:
         customer["preferred_locales"] = given["preferred_locales"]

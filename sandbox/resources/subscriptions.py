@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from sandbox.context import Context
+from sandbox.context import Context, public
 from sandbox.errors import invalid, missing, not_implemented
 from sandbox.http.lists import page
 from sandbox.invoicing import collection
 from sandbox.operations import operation
 from sandbox.planning import on_clock
+from sandbox.resources import discounts
 from sandbox.store import Object
 from sandbox.subscribing import change, create, cycle, settings, state
 from sandbox.subscribing.billing import bill_now, collect, credit
@@ -143,3 +144,19 @@ def _has_status(subscription: Object, wanted: str | None) -> bool:
     if wanted == "ended":
         return status in state.ENDED
     return wanted in {"all", status}
+
+
+@operation("DELETE", PATH + "/discount")
+def delete_discount(ctx: Context) -> Object:
+    """Ends the discounts of the subscription itself, not those of its items; answers with the newest."""
+    subscription = ctx.edit("subscription", ctx.path["subscription_exposed_id"])
+    given = [ctx.get("discount", one) for one in subscription["discounts"]]
+    if not given:
+        message = f"No active discount for subscription: {subscription['id']}"
+        raise invalid(message, code="resource_missing", status=404)
+    for discount in given:
+        discounts.end(ctx, discount)
+    subscription["discounts"] = []
+    ctx.updated("customer.subscription.updated", subscription)
+    told = {name: value for name, value in public(given[-1]).items() if name != "end"}
+    return told | {"deleted": True}
