@@ -32,13 +32,14 @@ recorded: setup ## compare the sandbox with recorded Stripe traffic: make record
 
 soak: setup ## the crash and fault tests in their full length (hours)
 	$(BIN)/python -m tests.properties.order_histories 100000
-	CHAOS_MUTATIONS=500 CHAOS_KILLS=5 SOAK_ROUNDS=200 STORM_EVENTS=27000 STORM_KILLS=200 OLD_EVENTS=10000 $(BIN)/pytest -s \
+	CHAOS_MUTATIONS=500 CHAOS_KILLS=5 SOAK_ROUNDS=200 STORM_EVENTS=27000 STORM_KILLS=200 OLD_EVENTS=10000 SANDBOX_WALKS=200 $(BIN)/pytest -s \
 		--timeout 0 tests/journeys/test_chaos.py tests/journeys/test_storm.py tests/journeys/test_idempotency.py \
-		tests/webhooks/test_faults.py $(ARGS)
+		tests/webhooks/test_faults.py tests/sandbox/test_walks.py $(ARGS)
 
 bench: setup ## measure speed, as ratios taken in one run: make bench ARGS=1000000
 	$(BIN)/python -m bench.ingest $(ARGS)
 	$(BIN)/python -m bench.visible
+	$(BIN)/python -m bench.sandbox
 
 format: setup ## rewrite the sources in the house format
 	$(BIN)/ruff check --quiet --fix-only .

@@ -1,4 +1,4 @@
-"""The command line: `python -m sandbox serve`, `chaos` and `coverage`."""
+"""The command line: `python -m sandbox serve`, `chaos`, `state` and `coverage`."""
 
 import json
 import signal
@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 import uvicorn
@@ -79,10 +80,62 @@ def chaos(address: str, settings: tuple[str, ...]) -> None:
             given[name] = dict(pair.split(":", 1) for pair in value.split(","))
         else:
             given[name] = int(value) if name == "seed" else float(value)
-    request = urllib.request.Request(f"{address}/_sandbox/chaos", data=json.dumps(given).encode(), method="POST")  # noqa: S310
+    click.echo(json.dumps(_control(address, "POST", "chaos", json.dumps(given).encode()), indent=2))
+
+
+_ADDRESS = click.option("--address", default="http://127.0.0.1:12111", show_default=True, help="Of the sandbox.")
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@main.group()
+def state() -> None:
+    """The whole state of a running sandbox: save, load, reset; and compare two saved ones."""
+
+
+@state.command("save")
+@_ADDRESS
+@click.argument("file", type=_FILE)
+def save_state(address: str, file: Path) -> None:
+    """Write all objects to a file."""
+    found = _control(address, "GET", "state")
+    file.write_text(json.dumps(found, indent=1))
+    click.echo(f"{len(found['objects'])} objects")
+
+
+@state.command("load")
+@_ADDRESS
+@click.argument("file", type=_FILE)
+def load_state(address: str, file: Path) -> None:
+    """Make the sandbox what it was when the file was saved; deliveries on their way are dropped."""
+    click.echo(f"{_control(address, 'POST', 'state', file.read_bytes())['objects']} objects")
+
+
+@state.command("reset")
+@_ADDRESS
+def reset_state(address: str) -> None:
+    """Forget everything, connected accounts and webhook endpoints too."""
+    _control(address, "DELETE", "state")
+
+
+@state.command("compare")
+@click.argument("first", type=_FILE)
+@click.argument("second", type=_FILE)
+def compare_states(first: Path, second: Path) -> None:
+    """Print what differs between two saved states; ends with 1 where anything does."""
+    from sandbox.state import compare
+
+    found = compare(json.loads(first.read_text()), json.loads(second.read_text()))
+    for line in found:
+        click.echo(line)
+    if found:
+        sys.exit(1)
+
+
+def _control(address: str, method: str, path: str, body: bytes | None = None) -> Any:
+    request = urllib.request.Request(f"{address}/_sandbox/{path}", data=body, method=method)  # noqa: S310
     try:
         with urllib.request.urlopen(request) as answer:  # noqa: S310 (the user's own sandbox)
-            click.echo(json.dumps(json.load(answer), indent=2))
+            return json.load(answer)
     except urllib.error.HTTPError as error:
         raise click.UsageError(json.load(error)["error"]) from None
     except urllib.error.URLError as error:

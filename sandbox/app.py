@@ -56,7 +56,8 @@ class SandboxApp(Starlette):
 
     async def _serve_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await _body(receive, self._config.body_limit)
+            limit = self._config.state_limit if scope["path"] == "/_sandbox/state" else self._config.body_limit
+            body = await _body(receive, limit)
         except TooLargeError:
             await _send(send, Answer(413, _error("The request is too large."), _JSON))
             return

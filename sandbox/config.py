@@ -22,6 +22,7 @@ class Config:
     deliveries_per_endpoint: int = 16
     delivery_timeout: float = 20.0
     body_limit: int = 1_000_000
+    state_limit: int = 1_000_000_000
     events_kept: int = 100_000
     idempotency_keys_kept: int = 100_000
 

@@ -1,4 +1,4 @@
-"""The control API under /_sandbox/: health, counters, faults, chaos, deliveries."""
+"""The control API under /_sandbox/: health, counters, faults, chaos, deliveries, the whole state."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox import state
 from sandbox.chaos import Chaos
 from sandbox.delivery import Deliverer
 from sandbox.faults import Faults
@@ -55,6 +56,7 @@ def routes(api: Api, deliverer: Deliverer, faults: Faults, chaos: Chaos) -> list
         return JSONResponse(chaos.described())
 
     return [
+        *_state_routes(api, deliverer),
         Route("/_sandbox/chaos", show_chaos, methods=["GET"]),
         Route("/_sandbox/chaos", set_chaos, methods=["POST"]),
         Route("/_sandbox/health", health),
@@ -63,4 +65,26 @@ def routes(api: Api, deliverer: Deliverer, faults: Faults, chaos: Chaos) -> list
         Route("/_sandbox/faults", show_faults, methods=["GET"]),
         Route("/_sandbox/faults", add_fault, methods=["POST"]),
         Route("/_sandbox/faults", clear_faults, methods=["DELETE"]),
+    ]
+
+
+def _state_routes(api: Api, deliverer: Deliverer) -> list[Route]:
+    async def save_state(_: Request) -> Response:
+        return Response(orjson.dumps(state.save(api.store)), media_type="application/json")
+
+    async def put_state(request: Request) -> Response:
+        given = orjson.loads(await request.body()) if request.method == "POST" else None
+        await deliverer.stop()
+        try:
+            state.restore(api.store, api.log, given)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        finally:
+            api.reindex()
+            await deliverer.start()
+        return JSONResponse({"objects": sum(1 for _ in api.store.kinds)})
+
+    return [
+        Route("/_sandbox/state", save_state, methods=["GET"]),
+        Route("/_sandbox/state", put_state, methods=["POST", "DELETE"]),
     ]

@@ -55,6 +55,8 @@ class Deliverer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for held in (self._queues, self._senders, self._timers):
+            held.clear()
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -56,7 +56,7 @@ def _read(path: Path, store: Store) -> None:
             if not line.endswith(b"\n"):
                 return  # torn by a kill in the middle of the write: its request was never answered
             record = orjson.loads(line)
-            store.sequence = max(store.sequence, record["n"])
+            store.sequence = record["n"]  # a state that was put back may count from less
             for account, kind, value in record["put"]:
                 store.put(account, kind, value)
             for account, kind, object_id in record["del"]:

@@ -58,10 +58,15 @@ class Api:
         self.log = log
         self.deliver = deliver
         self.requests: Counter[str] = Counter()
-        self._events = Events(store, config.events_kept)
-        self._idempotency_order: dict[tuple[str, str], int] = {
+        self._idempotency_order: dict[tuple[str, str], int] = {}
+        self.reindex()
+
+    def reindex(self) -> None:
+        """Learn anew what the store holds, after it was filled otherwise than by requests."""
+        self._events = Events(self.store, self.config.events_kept)
+        self._idempotency_order = {
             (account, key): kept["created"]
-            for account, tables in store.accounts.items()
+            for account, tables in self.store.accounts.items()
             for key, kept in tables.get("_idempotency", {}).items()
         }
 

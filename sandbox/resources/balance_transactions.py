@@ -82,7 +82,10 @@ def retrieve(ctx: Context) -> Object:
     return _now(ctx, ctx.get("balance_transaction", ctx.path["id"]))
 
 
-@operation("GET", "/v1/balance_transactions", takes=("currency", "source", "type"))
+_PAGING = ("created", "ending_before", "limit", "starting_after")
+
+
+@operation("GET", "/v1/balance_transactions", takes=("currency", "source", "type", *_PAGING))
 def list_all(ctx: Context) -> Object:
     wanted = {name: ctx.params[name] for name in ("currency", "source", "type") if name in ctx.params}
     found = page(
