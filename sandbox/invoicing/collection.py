@@ -130,6 +130,12 @@ def pay_elsewhere(ctx: Context, invoice_id: str) -> Object:
     return invoice
 
 
+def forgive(ctx: Context, invoice: Object) -> None:
+    """Credit notes have left nothing to pay: the invoice is settled."""
+    _cancel_payment(ctx, invoice)
+    _paid(ctx, invoice)
+
+
 def void(ctx: Context, invoice_id: str) -> Object:
     invoice = ctx.edit("invoice", invoice_id)
     _must_be(invoice, ("open", "uncollectible"), "void")
