@@ -43,6 +43,9 @@ class Behaviour(StrEnum):
     CHARGE_FAILS = "charge_fails"  # attaches, then every charge is declined
     AUTHENTICATE = "authenticate"  # every payment
     AUTHENTICATE_ONCE = "authenticate_once"  # until it was set up or paid with once
+    DISPUTE = "dispute"  # every charge succeeds, and its payer disputes it at once
+    DISPUTE_NOT_RECEIVED = "dispute_not_received"
+    INQUIRY = "inquiry"  # the payer's bank only asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,9 @@ CARDS = {
     "jcb": TestCard("3566002020360505", "jcb"),
     "unionpay": TestCard("6200000000000005", "unionpay"),
     "chargeCustomerFail": TestCard("4000000000000341", "visa", Behaviour.CHARGE_FAILS),
+    "createDispute": TestCard("4000000000000259", "visa", Behaviour.DISPUTE),
+    "createDisputeProductNotReceived": TestCard("4000000000002685", "visa", Behaviour.DISPUTE_NOT_RECEIVED),
+    "createDisputeInquiry": TestCard("4000000000001976", "visa", Behaviour.INQUIRY),
     "authenticationRequired": TestCard("4000002760003184", "visa", Behaviour.AUTHENTICATE),
     "threeDSecure2Required": TestCard("4000000000003220", "visa", Behaviour.AUTHENTICATE),
     "authenticationRequiredOnSetup": TestCard("4000002500003155", "visa", Behaviour.AUTHENTICATE_ONCE),
@@ -124,13 +130,22 @@ for _name, _number, _decline in (
 BY_NUMBER = {card.number: card for card in CARDS.values()}
 
 
+_ASKS = frozenset({Behaviour.AUTHENTICATE, Behaviour.AUTHENTICATE_ONCE})
+# The reason that the payer gives, and whether the bank only asks.
+DISPUTED = {
+    Behaviour.DISPUTE: ("fraudulent", False),
+    Behaviour.DISPUTE_NOT_RECEIVED: ("product_not_received", False),
+    Behaviour.INQUIRY: ("fraudulent", True),
+}
+
+
 def outcome(payment_method: dict[str, Any], *, authenticated: bool = False) -> Outcome:
     """What the bank says to a charge; `authenticated` when the customer has just confirmed it."""
     behaviour = payment_method["_behaviour"]
     if behaviour in {Behaviour.DECLINED, Behaviour.CHARGE_FAILS}:
         return DECLINES[payment_method["_decline"]]
     known = behaviour == Behaviour.AUTHENTICATE_ONCE and payment_method["_authenticated"]
-    if behaviour == Behaviour.GOOD or authenticated or known:
+    if behaviour not in _ASKS or authenticated or known:
         return SUCCEEDED
     return REQUIRES_ACTION
 

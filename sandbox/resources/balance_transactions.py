@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sandbox.context import Context
+from sandbox.context import Context, public
 from sandbox.http.lists import page
 from sandbox.operations import operation
 from sandbox.store import Object
@@ -11,6 +11,7 @@ _DAY = 86_400
 _DAYS_UNTIL_AVAILABLE = 7
 # 2.9% and 30 minor units, rounded half up, whatever the currency: one price is enough to test with.
 _PER_MILLE, _FIXED = 29, 30
+_DISPUTE_FEE = 1_500
 
 
 def of_charge(ctx: Context, charge: Object) -> str:
@@ -29,6 +30,23 @@ def of_refund(ctx: Context, refund: Object) -> str:
     return _insert(ctx, refund["id"], "refund", -refund["amount"], refund["currency"], description="REFUND FOR CHARGE")
 
 
+def of_dispute(ctx: Context, dispute: Object, *, back: bool = False) -> Object:
+    """What a bank takes back, with Stripe's fee; or, when the dispute is won, what it returns, the fee as well."""
+    sign = 1 if back else -1
+    fees = [_fee(-sign * _DISPUTE_FEE, dispute["currency"], None, "Dispute fee", "stripe_fee")]
+    made = _insert(
+        ctx,
+        dispute["id"],
+        "adjustment",
+        sign * dispute["amount"],
+        dispute["currency"],
+        fees=fees,
+        description=f"Chargeback {'reversal' if back else 'withdrawal'} for {dispute['charge']}",
+        category="dispute_reversal" if back else "dispute",
+    )
+    return public(ctx.get("balance_transaction", made))
+
+
 def processing_fee(amount: int) -> int:
     """What Stripe keeps of a charge, in minor units."""
     return (amount * _PER_MILLE * 2 + 1_000) // 2_000 + _FIXED
@@ -43,6 +61,7 @@ def _insert(
     *,
     fees: list[Object] | None = None,
     description: str | None = None,
+    category: str | None = None,
 ) -> str:
     fee = sum(each["amount"] for each in fees or [])
     found: Object = {
@@ -58,7 +77,7 @@ def _insert(
         "fee": fee,
         "fee_details": fees or [],
         "net": amount - fee,
-        "reporting_category": kind,
+        "reporting_category": category or kind,
         "source": source,
         "status": "pending",
         "type": kind,

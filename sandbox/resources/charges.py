@@ -1,12 +1,12 @@
 """Charges: made by payment intents, read over the API."""
 
-from sandbox.billing.cards import Outcome, Result
+from sandbox.billing.cards import DISPUTED, Outcome, Result
 from sandbox.context import Context, public
 from sandbox.http.expand import expandable
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
-from sandbox.resources import application_fees, balance_transactions
+from sandbox.resources import application_fees, balance_transactions, disputes
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 
@@ -73,6 +73,9 @@ def make(ctx: Context, intent: Object, payment_method: Object, outcome: Outcome)
         if intent["capture_method"] != "automatic_async":
             charge["balance_transaction"] = charge["_transaction"]
     ctx.emit("charge.succeeded" if paid else "charge.failed", charge)
+    if captured and payment_method["_behaviour"] in DISPUTED:
+        reason, inquiry = DISPUTED[payment_method["_behaviour"]]
+        disputes.begin(ctx, charge, reason, inquiry=inquiry)
     return charge
 
 

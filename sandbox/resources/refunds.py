@@ -26,6 +26,9 @@ def create_refund(
     if charge["refunded"]:
         message = f"Charge {charge_id} has already been refunded."
         raise invalid(message, code="charge_already_refunded")
+    if charge["disputed"] and not ctx.get("dispute", charge["dispute"])["is_charge_refundable"]:
+        message = f"Charge {charge_id} has been charged back; cannot issue a refund."
+        raise invalid(message, code="charge_disputed")
     if not charge["captured"]:
         raise invalid(f"Charge {charge_id} was not captured, so it cannot be refunded.", param="charge")
     given = left if amount is None else amount
