@@ -1,5 +1,6 @@
 """The GraphQL endpoint over HTTP: reads the request strictly, authenticates, executes, and answers in bytes."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -27,6 +28,7 @@ log = logger(__name__)
 _MAX_BODY = 256 * 1024
 _READS = {OperationType.QUERY}
 _ALL = {OperationType.QUERY, OperationType.MUTATION}
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 RESPONSE_TYPE = "application/graphql-response+json"
 
 
@@ -92,6 +94,12 @@ def _json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         raise BadRequestError(400, "BAD_REQUEST", "The request is not JSON in UTF-8.") from None
+
+
+def _request_id(request: Request) -> str:
+    """The client's own id of its request, where it has a decent one: it stands in the answer, the log and the audit."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid4())
 
 
 def _wanted_revision(request: Request) -> int | None:
@@ -175,7 +183,7 @@ class Endpoint:
         media: str,
         seen: int | None,
     ) -> Response:
-        context = self._context(caller)
+        context = self._context(caller, _request_id(request))
         context.document = document
         headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
         if seen is not None:
@@ -196,7 +204,7 @@ class Endpoint:
             headers["Billing-Revision"] = str(context.revision)
         return self._answer(result.data, result.errors, context, media, headers)
 
-    def _context(self, caller: Caller) -> RequestContext:
+    def _context(self, caller: Caller, request_id: str) -> RequestContext:
         runtime = self.runtime
 
         async def catalog_revision() -> int:
@@ -210,7 +218,7 @@ class Endpoint:
             sessions=runtime.sessions,
             cache=runtime.cache,
             catalog_revision=catalog_revision,
-            request_id=str(uuid4()),
+            request_id=request_id,
         )
 
     def _answer(

@@ -24,7 +24,7 @@ from schema.inputs import (
 from schema.pagination import BadPageError, Connection
 from schema.sync import ReconcilePayload, SyncStatus
 from schema.types import CheckoutSession, Customer, Invoice, Node, Payment, PaymentMethod, Plan, Subscription
-from schema.values import CURRENCY_SCALAR, Currency
+from schema.values import CURRENCY_SCALAR, MINOR_UNITS_SCALAR, Currency, MinorUnits
 from schema.viewer import Viewer
 from storage.database import is_away
 
@@ -147,6 +147,6 @@ def build() -> GatewaySchema:
         types=[PaymentMethod, Payment, CheckoutSession, RequestError, CardError],
         config=StrawberryConfig(
             disable_field_suggestions=True,
-            scalar_map={Currency: CURRENCY_SCALAR},
+            scalar_map={Currency: CURRENCY_SCALAR, MinorUnits: MINOR_UNITS_SCALAR},
         ),
     )

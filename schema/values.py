@@ -16,17 +16,38 @@ CURRENCY_SCALAR = strawberry.scalar(
     parse_value=str,
 )
 
+# What a JSON number carries exactly in every client: Stripe's own amounts stay far below.
+_EXACT = 2**53 - 1
+MinorUnits = NewType("MinorUnits", int)
+
+
+def _exactly(value: int) -> int:
+    """Raises ValueError rather than let a client round money."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _EXACT:
+        raise ValueError("an amount of money must be an integer that a JSON number carries exactly")
+    return value
+
+
+MINOR_UNITS_SCALAR = strawberry.scalar(
+    name="MinorUnits",
+    description="A whole number of a currency's smallest unit, as a JSON number from -(2^53 - 1) to 2^53 - 1.",
+    serialize=_exactly,
+    parse_value=_exactly,
+)
+
 E = TypeVar("E", bound=StrEnum)
 
 
 @strawberry.type(description="An amount of money.")
 class Money:
-    amount: int = strawberry.field(description="In the currency's smallest unit (cents, or yen), never a fraction.")
+    amount: MinorUnits = strawberry.field(
+        description="In the currency's smallest unit (cents, or yen), never a fraction."
+    )
     currency: Currency = strawberry.field(description="The currency.")
 
 
 def money(amount: int | None, currency: str | None) -> Money | None:
-    return None if amount is None or currency is None else Money(amount=amount, currency=Currency(currency))
+    return None if amount is None or currency is None else Money(amount=MinorUnits(amount), currency=Currency(currency))
 
 
 @strawberry.type(description="How old an answer is: every mirrored object says it.")

@@ -247,3 +247,33 @@ async def test_a_revision_of_the_future_or_of_another_tenant_changes_no_answer(c
 async def test_what_is_no_revision_is_refused(client: httpx.AsyncClient, given: str) -> None:
     answer = await client.post("/graphql", json={"query": WHO}, headers=[(b"Billing-Min-Revision", given.encode())])
     assert (answer.status_code, _code(answer)) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("req-2026.11.24_0001", True),
+        ("short", False),
+        ("x" * 65, False),
+        ("with space in it", False),
+        ("new\nline-in-it", False),
+        ("-begins-badly", False),
+    ],
+)
+async def test_a_decent_request_id_is_the_clients_own(client: httpx.AsyncClient, given: str, *, kept: bool) -> None:
+    headers = [(b"x-request-id", given.replace("\n", "\t").encode())]
+    answer = await client.post("/graphql", json={"query": WHO}, headers=headers)
+    assert (answer.headers["x-request-id"] == given) is kept
+    assert answer.headers["x-request-id"] == answer.json()["extensions"]["requestId"]
+
+
+async def test_an_amount_above_32_bits_is_told_exactly(opened: Database, two: Two, client: httpx.AsyncClient) -> None:
+    price = {"id": "price_1", "object": "price", "created": 1_793_491_200, "livemode": False, "active": True}
+    price |= {"currency": "idr", "unit_amount": 2**53 - 1, "type": "recurring", "product": "prod_1"}
+    price |= {"billing_scheme": "per_unit", "metadata": {}}
+    price |= {"recurring": {"interval": "month", "interval_count": 1, "usage_type": "licensed"}}
+    new = snapshot(price, stamp=datetime.now(UTC), source=Source.API, livemode=False)
+    async with opened.system_transaction() as connection:
+        await apply(connection, [Arrival(two.clinic.id, new)])
+    answer = await _ask(client, "{ plans(first: 1) { nodes { price { amount currency } } } }")
+    assert answer.json()["data"]["plans"]["nodes"] == [{"price": {"amount": 9007199254740991, "currency": "idr"}}]

@@ -183,4 +183,15 @@ def tally(demo: Demo) -> dict[str, int]:
 
     found = asyncio.run(ask())
     assert "dead" not in found, found
-    return found
+    assert eventually(lambda: asyncio.run(effects(demo)).keys() <= {"done"}, within=30), "effects are waiting or dead"
+    return found | {f"effects {state}": count for state, count in asyncio.run(effects(demo)).items()}
+
+
+async def effects(demo: Demo) -> dict[str, int]:
+    """How many effects there are in each state; a transition has one row, so none can have run twice."""
+    connection = await connected(demo)
+    try:
+        rows = await connection.fetch("select state, count(*) as n from effects group by state")
+        return {row["state"]: row["n"] for row in rows}
+    finally:
+        await connection.close()
