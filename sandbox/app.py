@@ -10,13 +10,14 @@ import orjson
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
-from sandbox import control, pages
+from sandbox import authorization, control, pages
 from sandbox.config import Config
 from sandbox.delivery import Deliverer
 from sandbox.due import Due
 from sandbox.faults import Effect, Fault, Faults
 from sandbox.http.api import Answer, Api, Request
 from sandbox.log import Log
+from sandbox.pages.desk import Desk
 from sandbox.resources import load
 from sandbox.store import Store
 
@@ -41,6 +42,7 @@ class SandboxApp(Starlette):
         super().__init__(
             routes=[
                 *control.routes(self.api, self._deliverer, self._faults, self._store.chaos),
+                *authorization.routes(Desk(self.api)),
                 *pages.routes(self.api),
             ],
             lifespan=self._lifespan,
@@ -96,7 +98,8 @@ class SandboxApp(Starlette):
             await self._fail(fault, receive, send)
             return
         if fault is not None and fault.effect is Effect.SLOW:
-            await asyncio.sleep(fault.seconds)
+            with self.api.in_flight(request):
+                await asyncio.sleep(fault.seconds)
         await _send(send, answer, skew=self._store.chaos.clock_skew)
 
     async def _fail(self, fault: Fault, receive: Receive, send: Send) -> None:

@@ -115,7 +115,10 @@ class Context:
     def _endpoints(self, kind: str) -> list[Object]:
         found = []
         connected = self.account != self.config.platform
-        for owner in dict.fromkeys((self.account, self.config.platform)):
+        own = self.tx.get(self.config.platform, "account", self.account) or {}
+        # Who has taken the platform's access away is not told about to it any more.
+        heard = (self.account,) if own.get("_deauthorized") else (self.account, self.config.platform)
+        for owner in dict.fromkeys(heard):
             for endpoint in self.tx.newest(owner, "webhook_endpoint"):
                 wanted = "*" in endpoint["enabled_events"] or kind in endpoint["enabled_events"]
                 scope = endpoint["_connect"] is (connected and owner == self.config.platform)

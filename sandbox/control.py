@@ -12,6 +12,7 @@ from sandbox.chaos import Chaos
 from sandbox.delivery import Deliverer
 from sandbox.faults import Faults
 from sandbox.http.api import Api
+from sandbox.resources import webhook_endpoints
 
 
 def routes(api: Api, deliverer: Deliverer, faults: Faults, chaos: Chaos) -> list[Route]:
@@ -57,6 +58,7 @@ def routes(api: Api, deliverer: Deliverer, faults: Faults, chaos: Chaos) -> list
 
     return [
         *_state_routes(api, deliverer),
+        *_setting_routes(api),
         Route("/_sandbox/chaos", show_chaos, methods=["GET"]),
         Route("/_sandbox/chaos", set_chaos, methods=["POST"]),
         Route("/_sandbox/health", health),
@@ -65,6 +67,32 @@ def routes(api: Api, deliverer: Deliverer, faults: Faults, chaos: Chaos) -> list
         Route("/_sandbox/faults", show_faults, methods=["GET"]),
         Route("/_sandbox/faults", add_fault, methods=["POST"]),
         Route("/_sandbox/faults", clear_faults, methods=["DELETE"]),
+    ]
+
+
+def _setting_routes(api: Api) -> list[Route]:
+    async def show_limits(_: Request) -> Response:
+        return JSONResponse(api.store.limits.described())
+
+    async def set_limits(request: Request) -> Response:
+        try:
+            api.store.limits.set(orjson.loads(await request.body() or b"{}"))
+        except (ValueError, TypeError, AttributeError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return JSONResponse(api.store.limits.described())
+
+    async def roll(request: Request) -> Response:
+        try:
+            expires_in = float(orjson.loads(await request.body() or b"{}").get("expires_in", 0))
+            secret = webhook_endpoints.roll(api, request.path_params["endpoint"], expires_in)
+        except (ValueError, TypeError, AttributeError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return JSONResponse({"secret": secret})
+
+    return [
+        Route("/_sandbox/limits", show_limits, methods=["GET"]),
+        Route("/_sandbox/limits", set_limits, methods=["POST"]),
+        Route("/_sandbox/webhook_endpoints/{endpoint}/roll", roll, methods=["POST"]),
     ]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 from collections import deque
+from collections.abc import Sequence
 
 import aiohttp
 import orjson
@@ -11,13 +12,19 @@ import orjson
 from sandbox.config import Config
 from sandbox.context import public
 from sandbox.log import Log
-from sandbox.store import Object, Store, Transaction
+from sandbox.old_versions import told_in
+from sandbox.store import Object, Store, Transaction, copy
 
 
-def signature(secret: str, body: bytes, at: int) -> str:
-    """The Stripe-Signature header: HMAC-SHA256 of "t.body"."""
-    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={digest}"
+def signature(secrets: Sequence[str], body: bytes, at: int) -> str:
+    """The Stripe-Signature header: HMAC-SHA256 of "t.body", one v1 for each secret that is valid now.
+
+    The v0 is of no secret that anyone knows; Stripe sends one in test mode, so that nobody takes it for a proof.
+    """
+    signed = f"{at}.".encode() + body
+    digests = [("v1", secret.encode()) for secret in secrets] + [("v0", b"sandbox")]
+    made = [f"{scheme}={hmac.new(key, signed, hashlib.sha256).hexdigest()}" for scheme, key in digests]
+    return ",".join([f"t={at}", *made])
 
 
 class Deliverer:
@@ -107,10 +114,20 @@ class Deliverer:
         assert self._session is not None
         event = self._event(delivery)
         assert event is not None
-        body = orjson.dumps(public(event))
+        now = self._config.clock()
+        version = endpoint["api_version"] or event["api_version"]
+        told = public(event)
+        if version != event["api_version"]:
+            told = copy(told)
+            told |= {
+                "api_version": version,
+                "data": told["data"] | {"object": told_in(version, told["data"]["object"])},
+            }
+        body = orjson.dumps(told)
+        old = [each["secret"] for each in endpoint.get("_old_secrets", ()) if each["until"] > now]
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            "Stripe-Signature": signature(endpoint["_secret"], body, int(self._config.clock())),
+            "Stripe-Signature": signature([endpoint["_secret"], *old], body, int(now)),
         }
         try:
             url = endpoint["url"]

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from sandbox.config import Config
 from sandbox.context import Context
 from sandbox.planning import KIND, plan
+from sandbox.resources.payouts import arrive
 from sandbox.store import Object, Store, Transaction
 from sandbox.subscribing.cycle import work_on_invoice, work_on_subscription
+from sandbox.subscribing.schedule import work_on_schedule
 
 CLOCK = "test_helpers.test_clock"
 INTERVAL = 0.25  # seconds between two looks
@@ -16,7 +18,14 @@ PER_LOOK = 1000  # jobs, so that a look always ends
 
 log = logging.getLogger(__name__)
 Work = Callable[[Context, str], None]
-WORK: dict[str, Work] = {"invoice": work_on_invoice, "subscription": work_on_subscription}
+WORK: dict[str, Work] = {
+    "invoice": work_on_invoice,
+    "payout": arrive,
+    "subscription": work_on_subscription,
+    "subscription_schedule": work_on_schedule,
+}
+# In the same second a schedule enters its phase before the subscription renews, so that the renewal bills the phase.
+FIRST = "subscription_schedule"
 
 
 class Due:
@@ -59,8 +68,11 @@ class Due:
         found: tuple[str, Object] | None = None
         for account, tables in self._store.accounts.items():
             for planned in tables.get(KIND, {}).values():
-                if planned["clock"] == clock and planned["at"] <= until:
-                    until, found = planned["at"] - 1, (account, planned)
+                if planned["clock"] != clock or planned["at"] > until:
+                    continue
+                earlier = found is None or planned["at"] < found[1]["at"]
+                if earlier or (planned["kind"] == FIRST and found is not None and found[1]["kind"] != FIRST):
+                    until, found = planned["at"], (account, planned)
         return found
 
     def _step(self, account: str, clock_id: str) -> None:

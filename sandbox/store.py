@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from sandbox.chaos import Chaos
+from sandbox.limits import RateLimits
 
 Object = dict[str, Any]
 Key = tuple[str, str, str]
@@ -26,9 +27,14 @@ class Store:
     accounts: dict[str, dict[str, dict[str, Object]]] = field(default_factory=dict)
     kinds: dict[tuple[str, str], str] = field(default_factory=dict)
     chaos: Chaos = field(default_factory=Chaos)
+    limits: RateLimits = field(default_factory=RateLimits)
 
     def table(self, account: str, kind: str) -> dict[str, Object]:
         return self.accounts.setdefault(account, {}).setdefault(kind, {})
+
+    def holder(self, object_id: str, kind: str) -> str | None:
+        """The account that holds the object of this type."""
+        return next((account for account in self.accounts if self.kinds.get((account, object_id)) == kind), None)
 
     def put(self, account: str, kind: str, value: Object) -> None:
         self.table(account, kind)[value["id"]] = value

@@ -4,7 +4,8 @@ import logging
 from base64 import b64decode
 from binascii import Error as BadBase64
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -24,6 +25,7 @@ from sandbox.store import Object, Store, Transaction
 
 MAX_KEY = 255
 KEY_LIFE = 24 * 3600
+RATE_LIMITED = "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class Api:
         self.deliver = deliver
         self.requests: Counter[str] = Counter()
         self._idempotency_order: dict[tuple[str, str], int] = {}
+        self._in_flight: set[tuple[str, str]] = set()
         self.reindex()
 
     def reindex(self) -> None:
@@ -87,6 +90,7 @@ class Api:
                 raise not_implemented(request.method, request.path)
             name = found[0].name
             self.requests[name] += 1
+            self._limit(account, name, headers)
             status, body = self._run(request, account, *found, headers, saved)
         except StripeError as error:
             status, body = error.status, self._refusal(error, request_id)
@@ -94,17 +98,32 @@ class Api:
             _log.exception("%s %s failed", request.method, request.path)
             status, body = 500, self._refusal(_crash(), request_id)
         if request.method == "POST":
-            headers["Stripe-Should-Retry"] = "true" if status == 409 else "false"
+            headers["Stripe-Should-Retry"] = "true" if status in {409, 429} else "false"
         return Answer(status, body, headers, name)
 
+    @contextmanager
+    def in_flight(self, request: Request) -> Iterator[None]:
+        """While an answer is held back, its idempotency key is in use."""
+        key = request.headers.get("idempotency-key") if request.method == "POST" else None
+        mark = (request.headers.get("stripe-account", self.config.platform), key or "")
+        first = key is not None and mark not in self._in_flight
+        if first:
+            self._in_flight.add(mark)
+        try:
+            yield
+        finally:
+            if first:
+                self._in_flight.discard(mark)
+
     def _account(self, given: dict[str, str], headers: dict[str, str]) -> str:
-        key = _key(given.get("authorization", ""))
+        key = bearer(given.get("authorization", ""))
         if key not in self.config.api_keys:
             message = "You did not provide an API key." if not key else f"Invalid API Key provided: {_mask(key)}"
             raise invalid(message, status=401)
         account = given.get("stripe-account", self.config.platform)
         if account != self.config.platform:
-            if account not in self.store.table(self.config.platform, "account"):
+            known = self.store.table(self.config.platform, "account").get(account)
+            if known is None or known.get("_deauthorized"):
                 message = (
                     f"The provided key '{_mask(key)}' does not have access to account '{account}' "
                     "(or that account does not exist). Application access may have been revoked."
@@ -112,6 +131,12 @@ class Api:
                 raise invalid(message, code="account_invalid", status=403)
             headers["Stripe-Account"] = account
         return account
+
+    def _limit(self, account: str, operation: str, headers: dict[str, str]) -> None:
+        reason = self.store.limits.exceeded(account, operation, self.config.clock())
+        if reason is not None:
+            headers["Stripe-Rate-Limited-Reason"] = reason
+            raise StripeError(429, "invalid_request_error", RATE_LIMITED, code="rate_limit")
 
     def _run(
         self,
@@ -171,6 +196,15 @@ class Api:
     def _replay(self, account: str, key: str, mark: str, headers: dict[str, str]) -> tuple[int, bytes] | None:
         if len(key) > MAX_KEY:
             raise invalid(f"Idempotency keys may have at most {MAX_KEY} characters.")
+        if (account, key) in self._in_flight:
+            raise StripeError(
+                409,
+                "idempotency_error",
+                f"There is currently another in-progress request using this Stripe-Idempotency-Key ({key}) "
+                "(that probably means you submitted twice, and the other request is still going through). "
+                "Please try again later.",
+                code="idempotency_key_in_use",
+            )
         kept = self.store.table(account, "_idempotency").get(key)
         if kept is None or kept["created"] < self.config.clock() - KEY_LIFE:
             return None
@@ -222,7 +256,8 @@ def fingerprint(request: Request) -> str:
     return blake2b(whole, digest_size=16).hexdigest()
 
 
-def _key(authorization: str) -> str:
+def bearer(authorization: str) -> str:
+    """The key in an Authorization header, Bearer or Basic; empty where there is none."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()

@@ -71,7 +71,7 @@ def finalize(ctx: Context, invoice_id: str, auto_advance: bool | None = None) ->
         )
     customer = ctx.edit("customer", invoice["customer"])
     invoice["starting_balance"] = customer["balance"]
-    left = add_up(invoice)
+    left = add_up(ctx, invoice)
     sequence = customer["next_invoice_sequence"]
     customer |= {"balance": left, "next_invoice_sequence": sequence + 1}
     if moved := left - invoice["starting_balance"]:
@@ -127,6 +127,27 @@ def pay_elsewhere(ctx: Context, invoice_id: str) -> Object:
     invoice["amount_paid_off_stripe"] = invoice["amount_remaining"]
     _cancel_payment(ctx, invoice)
     _paid(ctx, invoice)
+    return invoice
+
+
+def count_payment(ctx: Context, invoice: Object, intent: Object) -> Object:
+    """A payment that was not made for this invoice pays it, whole or in part; what is too much is overpaid."""
+    ctx.edit("payment_intent", intent["id"])["_invoice"] = invoice["id"]
+    amount = min(intent["amount_received"], invoice["amount_remaining"])
+    payment = _payment(ctx, invoice, intent, amount, default=False)
+    payment |= {"amount_paid": amount, "status": "paid"}
+    payment["status_transitions"]["paid_at"] = ctx.now
+    invoice["amount_overpaid"] += intent["amount_received"] - amount
+    invoice["amount_paid"] += amount
+    invoice["amount_remaining"] -= amount
+    ctx.emit("invoice_payment.paid", payment)
+    if invoice["amount_remaining"]:
+        ctx.edit("invoice_payment", invoice["_payment"])["amount_requested"] = invoice["amount_remaining"]
+        ctx.edit("payment_intent", invoice["_payment_intent"])["amount"] = invoice["amount_remaining"]
+        ctx.updated("invoice.updated", invoice)
+    else:
+        _cancel_payment(ctx, invoice)
+        _paid(ctx, invoice)
     return invoice
 
 
@@ -235,7 +256,7 @@ def settle(ctx: Context, intent: Object) -> None:
         payment = ctx.edit("invoice_payment", invoice["_payment"])
         payment |= {"amount_paid": intent["amount_received"], "status": "paid"}
         payment["status_transitions"]["paid_at"] = ctx.now
-        invoice["amount_paid"] = intent["amount_received"]
+        invoice["amount_paid"] += intent["amount_received"]
         if not invoice["attempt_count"] or invoice.get("_automatic"):
             invoice["attempt_count"] += 1
         _paid(ctx, invoice)
@@ -293,23 +314,27 @@ def _open_payment(ctx: Context, invoice: Object) -> None:
         payment_details={"customer_reference": None, "order_reference": invoice["id"]},
         _invoice=invoice["id"],
     )
-    payment = ctx.insert(
+    payment = _payment(ctx, invoice, intent, invoice["amount_due"], default=True)
+    invoice |= {"_payment": payment["id"], "_payment_intent": intent["id"]}
+
+
+def _payment(ctx: Context, invoice: Object, intent: Object, amount: int, *, default: bool) -> Object:
+    return ctx.insert(
         {
             "id": ctx.new_id("inpay"),
             "object": "invoice_payment",
             "amount_paid": None,
-            "amount_requested": invoice["amount_due"],
+            "amount_requested": amount,
             "created": ctx.now,
             "currency": invoice["currency"],
             "invoice": invoice["id"],
-            "is_default": True,
+            "is_default": default,
             "livemode": False,
             "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
             "status": "open",
             "status_transitions": {"canceled_at": None, "paid_at": None},
         }
     )
-    invoice |= {"_payment": payment["id"], "_payment_intent": intent["id"]}
 
 
 def _cancel_payment(ctx: Context, invoice: Object) -> None:

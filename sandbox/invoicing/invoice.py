@@ -5,6 +5,7 @@ from sandbox.billing.periods import Period
 from sandbox.context import Context
 from sandbox.invoicing.lines import put_lines
 from sandbox.invoicing.reductions import active, reduce_lines
+from sandbox.invoicing.taxes import added, tax_lines, without_tax
 from sandbox.store import Object
 
 # What every new invoice begins with.
@@ -47,10 +48,8 @@ ZERO = (
 )
 EMPTY = (
     "customer_tax_ids",
-    "default_tax_rates",
     "total_discount_amounts",
     "total_pretax_credit_amounts",
-    "total_taxes",
 )
 
 
@@ -97,6 +96,7 @@ def new_invoice(
         "customer_phone": customer["phone"],
         "customer_shipping": customer["shipping"],
         "customer_tax_exempt": customer["tax_exempt"],
+        "default_tax_rates": list(subscription["default_tax_rates"]) if subscription else [],
         "description": subscription and subscription["description"],
         "discounts": [discount["id"] for discount in discounts],
         "issuer": {"type": "self"},
@@ -117,25 +117,27 @@ def new_invoice(
         "_subscription": subscription and subscription["id"],
     }
     put_lines(invoice, lines)
-    add_up(invoice)
+    add_up(ctx, invoice)
     return invoice
 
 
-def add_up(invoice: Object) -> int:
+def add_up(ctx: Context, invoice: Object) -> int:
     """Set every total from the lines and the starting balance; returns the balance that would be left."""
     subtotal = sum(line["amount"] for line in invoice["_lines"])
     reductions = reduce_lines(invoice["_lines"], invoice["_discounts"])
-    total = subtotal - sum(each["amount"] for each in reductions)
+    taxes = tax_lines(ctx, invoice)
+    total = subtotal - sum(each["amount"] for each in reductions) + added(taxes)
     due, left = owed(total, invoice["starting_balance"], invoice["currency"])
     invoice |= {
         "amount_due": due,
         "amount_remaining": due - invoice["amount_paid"],
         "subtotal": subtotal,
-        "subtotal_excluding_tax": subtotal,
+        "subtotal_excluding_tax": sum(without_tax(line) for line in invoice["_lines"]),
         "total": total,
         "total_discount_amounts": reductions,
         "total_pretax_credit_amounts": [{**each, "type": "discount"} for each in reductions],
-        "total_excluding_tax": total,
+        "total_excluding_tax": total - sum(each["amount"] for each in taxes),
+        "total_taxes": taxes,
     }
     return left
 

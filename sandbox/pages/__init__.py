@@ -3,7 +3,7 @@
 from starlette.routing import Route
 
 from sandbox.http.api import Api
-from sandbox.pages import authenticate, checkout, invoice, onboarding, portal, receipt
+from sandbox.pages import authenticate, checkout, express, invoice, onboarding, portal, receipt
 from sandbox.pages.desk import Desk
 from sandbox.pages.render import stylesheet
 
@@ -18,5 +18,6 @@ def routes(api: Api) -> list[Route]:
         *invoice.routes(desk),
         *receipt.routes(desk),
         *onboarding.routes(desk),
+        *express.routes(desk),
         *authenticate.routes(desk),
     ]

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from sandbox.context import Context
 from sandbox.errors import StripeError
-from sandbox.http.api import Api
+from sandbox.http.api import Api, bearer
 from sandbox.store import Object, Transaction
 
 Result = TypeVar("Result")
@@ -22,14 +22,17 @@ class Desk:
         """The platform's own account, which holds the connected ones."""
         return self._api.config.platform
 
+    def has_key(self, authorization: str) -> bool:
+        """Whether an Authorization header bears one of the platform's keys."""
+        return bearer(authorization) in self._api.config.api_keys
+
     def knows(self, account: str) -> bool:
         """Whether there is such an account: only then may it be asked for objects."""
         return account in self._api.store.accounts
 
     def account_of(self, kind: str, object_id: str) -> str | None:
         """The account that holds the object: a page's address names only the object."""
-        store = self._api.store
-        return next((account for account in store.accounts if store.kinds.get((account, object_id)) == kind), None)
+        return self._api.store.holder(object_id, kind)
 
     def act(self, account: str, work: Callable[[Context], Result]) -> Result:
         """Do the work and keep it; a refusal undoes it, but for what Stripe keeps of a failed payment."""

@@ -40,7 +40,7 @@ def find(ctx: Context, account_id: str, *, param: str | None = None) -> Object:
     accounts = ctx.inside(ctx.config.platform)
     if ctx.account in {ctx.config.platform, account_id}:
         found = accounts.tx.get(accounts.account, "account", account_id)
-        if found is not None:
+        if found is not None and not found.get("_deauthorized"):
             return found
     message = (
         f"The provided key does not have access to account '{account_id}' (or that account does not exist). "
@@ -139,7 +139,7 @@ def delete(ctx: Context) -> Object:
 
 @operation("GET", "/v1/accounts")
 def list_all(ctx: Context) -> Object:
-    return page(ctx, "account", "/v1/accounts")
+    return page(ctx, "account", "/v1/accounts", lambda account: not account.get("_deauthorized"))
 
 
 def edit(ctx: Context, account_id: str) -> Object:

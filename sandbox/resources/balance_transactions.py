@@ -47,6 +47,24 @@ def of_dispute(ctx: Context, dispute: Object, *, back: bool = False) -> Object:
     return public(ctx.get("balance_transaction", made))
 
 
+def of_payout(ctx: Context, payout: Object, *, back: bool = False) -> str:
+    """What leaves the balance (or comes back), at once and without a fee."""
+    sign = 1 if back else -1
+    category = "payout_reversal" if back or payout["amount"] < 0 else "payout"
+    kind = "payout_cancel" if back else "payout"
+    made = _insert(
+        ctx,
+        payout["id"],
+        kind,
+        sign * payout["amount"],
+        payout["currency"],
+        description=payout["description"] or "STRIPE PAYOUT",
+        category=category,
+    )
+    ctx.edit("balance_transaction", made).update({"available_on": ctx.now, "status": "available"})
+    return made
+
+
 def processing_fee(amount: int) -> int:
     """What Stripe keeps of a charge, in minor units."""
     return (amount * _PER_MILLE * 2 + 1_000) // 2_000 + _FIXED

@@ -1,12 +1,14 @@
-"""Charges: made by payment intents, read over the API."""
+"""Charges: made by payment intents or, as in the older API, by themselves."""
 
+from sandbox.billing import amounts, cards
 from sandbox.billing.cards import DISPUTED, Outcome, Result
 from sandbox.context import Context, public
+from sandbox.errors import declined, invalid
 from sandbox.http.expand import expandable
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
-from sandbox.resources import application_fees, balance_transactions, disputes
+from sandbox.resources import accounts, application_fees, balance_transactions, disputes, payment_methods
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 
@@ -93,6 +95,78 @@ def release(ctx: Context, charge_id: str) -> None:
     charge = ctx.edit("charge", charge_id)
     charge |= {"amount_refunded": charge["amount"], "refunded": True}
     ctx.updated("charge.refunded", charge)
+
+
+ALONE = (
+    "application_fee_amount", "description", "receipt_email", "shipping", "statement_descriptor",
+    "statement_descriptor_suffix", "transfer_group",
+)  # fmt: skip
+
+
+@operation("POST", "/v1/charges", takes=(*ALONE, "amount", "capture", "currency", "customer", "metadata", "source"))
+def create(ctx: Context) -> Object:
+    """The older API's payment: a card's token, or the customer's default payment method, is charged at once."""
+    given = ctx.params
+    for name in ("amount", "currency"):
+        if name not in given:
+            raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
+    method = _source(ctx)
+    accounts.require_charges(ctx)
+    holder: Object = {"metadata": {}}
+    merge_metadata(holder, ctx)
+    intent = {
+        **dict.fromkeys(ALONE),
+        **{name: given[name] for name in ALONE if name in given},
+        "id": None,
+        "amount": amounts.check(given["amount"], given["currency"].lower()),
+        "capture_method": "automatic" if given.get("capture", True) else "manual",
+        "currency": given["currency"].lower(),
+        "customer": given.get("customer"),
+        "metadata": holder["metadata"],
+    }
+    outcome = cards.outcome(method)
+    if outcome.result is Result.REQUIRES_ACTION:
+        outcome = cards.AUTHENTICATION_REQUIRED
+    charge = make(ctx, intent, method, outcome)
+    if not charge["paid"]:
+        raise declined({"charge": charge["id"], **outcome.error})
+    return charge
+
+
+@operation(
+    "POST",
+    "/v1/charges/{charge}/capture",
+    takes=("amount", "receipt_email", "statement_descriptor", "statement_descriptor_suffix"),
+)
+def capture_over_api(ctx: Context) -> Object:
+    charge = ctx.edit("charge", ctx.path["charge"])
+    if charge["payment_intent"] is not None:
+        raise invalid("This charge belongs to a PaymentIntent: capture the PaymentIntent.", param="charge")
+    if charge["captured"] or charge["refunded"] or not charge["paid"]:
+        raise invalid(f"Charge {charge['id']} has already been captured.", code="charge_already_captured")
+    amount: int = ctx.params["amount"] if "amount" in ctx.params else charge["amount"]
+    if not 1 <= amount <= charge["amount"]:
+        raise invalid("You cannot capture more than was authorized.", param="amount", code="amount_too_large")
+    for name in ("receipt_email", "statement_descriptor", "statement_descriptor_suffix"):
+        if name in ctx.params:
+            charge[name] = ctx.params[name]
+    capture(ctx, charge["id"], amount)
+    return charge
+
+
+def _source(ctx: Context) -> Object:
+    given = ctx.params
+    if "customer" in given:
+        customer = ctx.get("customer", given["customer"], param="customer")
+        default = given.get("source") or customer["invoice_settings"]["default_payment_method"]
+        if default is None:
+            raise invalid("Cannot charge a customer that has no active card", code="missing", param="card")
+        return payment_methods.resolve(ctx, default.replace("tok_", "pm_card_", 1))
+    if "source" not in given:
+        raise invalid("Must provide source or customer.", param="source", code="parameter_missing")
+    if not given["source"].startswith("tok_"):
+        raise invalid(f"No such token: '{given['source']}'", param="source", code="resource_missing")
+    return payment_methods.resolve(ctx, given["source"].replace("tok_", "pm_card_", 1))
 
 
 @operation("GET", "/v1/charges/{charge}")

@@ -7,6 +7,7 @@ from sandbox.context import Context
 from sandbox.errors import invalid
 from sandbox.http.lists import page, window
 from sandbox.invoicing import collection
+from sandbox.invoicing.taxes import added
 from sandbox.operations import operation
 from sandbox.resources import customer_balances, refunds
 from sandbox.resources.shared import merge_metadata
@@ -143,14 +144,16 @@ def _note(ctx: Context, invoice: Object) -> Object:
     ]
     made = [_line(ctx, invoice, one, f"lines[{place}]") for place, one in enumerate(wanted)]
     subtotal, discount = (sum(one[name] for one in made) for name in ("amount", "discount_amount"))
-    if subtotal - discount < 1:
+    taxes = [tax for one in made for tax in one["taxes"]]
+    total = subtotal - discount + added(taxes)
+    if total < 1:
         raise invalid("A credit note's total must be above zero.", param="amount")
     before = sum(1 for one in ctx.tx.newest(ctx.account, "credit_note") if one["invoice"] == invoice["id"])
     reductions = [each for one in made for each in one["discount_amounts"]]
     return {
         "id": note_id,
         "object": "credit_note",
-        "amount": subtotal - discount,
+        "amount": total,
         "amount_shipping": 0,
         "created": ctx.now,
         "currency": invoice["currency"],
@@ -177,9 +180,9 @@ def _note(ctx: Context, invoice: Object) -> Object:
         "status": "issued",
         "subtotal": subtotal,
         "subtotal_excluding_tax": subtotal,
-        "total": subtotal - discount,
-        "total_excluding_tax": subtotal - discount,
-        "total_taxes": [],
+        "total": total,
+        "total_excluding_tax": total - sum(tax["amount"] for tax in taxes),
+        "total_taxes": taxes,
         "type": "pre_payment",
         "voided_at": None,
     }
@@ -236,6 +239,10 @@ def _of_invoice(invoice: Object, given: Object, param: str) -> Object:
         "discount_amounts": reductions,
         "invoice_line_item": found["id"],
         "quantity": given.get("quantity", found["quantity"]),
+        "taxes": [
+            each | {name: _part(each[name], amount, found["amount"]) for name in ("amount", "taxable_amount")}
+            for each in found["taxes"]
+        ],
         "unit_amount": None,
         "unit_amount_decimal": None,
     }

@@ -10,12 +10,13 @@ from sandbox.http.lists import page
 from sandbox.invoicing.invoice import add_up
 from sandbox.invoicing.items import new_item
 from sandbox.invoicing.lines import line_of_item, put_lines
+from sandbox.invoicing.taxes import rates_of
 from sandbox.operations import operation
 from sandbox.planning import on_clock
 from sandbox.resources.shared import assign, merge_metadata
 from sandbox.store import Object
 
-TAKES = ("amount", "description", "discountable", "metadata", "period")
+TAKES = ("amount", "description", "discountable", "metadata", "period", "tax_rates")
 NEW = (
     *TAKES,
     "currency",
@@ -52,9 +53,10 @@ def create(ctx: Context) -> Object:
         subscription=given.get("subscription"),
         discountable=given.get("discountable", True),
     )
+    _tax(ctx, item)
     merge_metadata(item, ctx)
     if "invoice" in given:
-        _put_on_draft(ctx, item, given["invoice"])
+        put_on_draft(ctx, item, given["invoice"])
     ctx.emit("invoiceitem.created", item)
     return item
 
@@ -67,13 +69,16 @@ def retrieve(ctx: Context) -> Object:
 @operation("POST", "/v1/invoiceitems/{invoiceitem}", takes=TAKES)
 def update(ctx: Context) -> Object:
     item = ctx.edit("invoiceitem", ctx.path["invoiceitem"])
-    if item["invoice"] is not None:
-        raise not_implemented("POST", "/v1/invoiceitems/{invoiceitem} of an item that is on an invoice")
+    if item["invoice"] is not None and ctx.get("invoice", item["invoice"])["status"] != "draft":
+        raise invalid("You can't change an invoice item that is attached to a finalized invoice.")
     if "amount" in ctx.params and item["pricing"]:
         item["pricing"]["unit_amount_decimal"] = str(ctx.params["amount"])
     assign(item, ctx, ("amount", "description", "discountable", "period"))
     item["net_amount"] = item["amount"]
+    _tax(ctx, item)
     merge_metadata(item, ctx)
+    if item["invoice"] is not None:
+        refresh_line(ctx, item)
     return item
 
 
@@ -81,7 +86,7 @@ def update(ctx: Context) -> Object:
 def delete(ctx: Context) -> Object:
     item = ctx.get("invoiceitem", ctx.path["invoiceitem"])
     if item["invoice"] is not None:
-        _take_off_draft(ctx, item)
+        take_off_draft(ctx, item)
     ctx.emit("invoiceitem.deleted", item)
     ctx.delete(item)
     return {"id": item["id"], "object": "invoiceitem", "deleted": True}
@@ -102,6 +107,11 @@ def list_all(ctx: Context) -> Object:
     if by_date is not None:
         raise not_implemented("GET", "/v1/invoiceitems with created")
     return page(ctx, "invoiceitem", "/v1/invoiceitems", keep)
+
+
+def _tax(ctx: Context, item: Object) -> None:
+    if "tax_rates" in ctx.params:
+        item["tax_rates"] = rates_of(ctx, ctx.params["tax_rates"], "tax_rates")
 
 
 def _worth(ctx: Context, quantity: int) -> tuple[int, str, Object | None, str | None]:
@@ -139,7 +149,18 @@ def _worth(ctx: Context, quantity: int) -> tuple[int, str, Object | None, str | 
     return amount, given["currency"].lower(), pricing, None
 
 
-def _put_on_draft(ctx: Context, item: Object, invoice_id: str) -> None:
+def refresh_line(ctx: Context, item: Object) -> None:
+    """Make the item's line on its draft anew, in its place and with its id."""
+    invoice = ctx.edit("invoice", item["invoice"])
+    lines = [
+        line_of_item(ctx, item) | {"id": line["id"]} if _comes_from(line, item["id"]) else line
+        for line in invoice["_lines"]
+    ]
+    put_lines(invoice, lines)
+    add_up(ctx, invoice)
+
+
+def put_on_draft(ctx: Context, item: Object, invoice_id: str) -> None:
     ctx.get("invoice", invoice_id, param="invoice")
     invoice = ctx.edit("invoice", invoice_id)
     if invoice["status"] != "draft" or invoice["customer"] != item["customer"]:
@@ -148,16 +169,16 @@ def _put_on_draft(ctx: Context, item: Object, invoice_id: str) -> None:
         raise invalid("The currency of the item and of the invoice must be the same.", param="currency")
     item["invoice"] = invoice["id"]
     put_lines(invoice, [*invoice["_lines"], line_of_item(ctx, item)])
-    add_up(invoice)
+    add_up(ctx, invoice)
     ctx.updated("invoice.updated", invoice)
 
 
-def _take_off_draft(ctx: Context, item: Object) -> None:
+def take_off_draft(ctx: Context, item: Object) -> None:
     invoice = ctx.edit("invoice", item["invoice"])
     if invoice["status"] != "draft":
         raise invalid("You can't delete an invoice item that is attached to a finalized invoice.")
     put_lines(invoice, [line for line in invoice["_lines"] if not _comes_from(line, item["id"])])
-    add_up(invoice)
+    add_up(ctx, invoice)
     ctx.updated("invoice.updated", invoice)
 
 

@@ -3,13 +3,14 @@
 from sandbox.context import Context, public
 from sandbox.errors import invalid, not_implemented
 from sandbox.http.expand import expandable
-from sandbox.http.lists import page, window
-from sandbox.invoicing import collection
+from sandbox.http.lists import page
+from sandbox.invoicing import collection, taxes
 from sandbox.invoicing.invoice import add_up, new_invoice
 from sandbox.invoicing.items import pending
 from sandbox.invoicing.lines import line_of_item
 from sandbox.operations import operation
 from sandbox.planning import on_clock
+from sandbox.resources import discounts
 from sandbox.resources.shared import assign, merge_metadata
 from sandbox.store import Object
 
@@ -23,6 +24,8 @@ CHANGES = (
     "collection_method",
     "days_until_due",
     "default_payment_method",
+    "default_tax_rates",
+    "discounts",
     "metadata",
 )
 
@@ -109,12 +112,6 @@ def list_all(ctx: Context) -> Object:
     return page(ctx, "invoice", "/v1/invoices", keep)
 
 
-@operation("GET", "/v1/invoices/{invoice}/lines")
-def list_lines(ctx: Context) -> Object:
-    invoice = ctx.get("invoice", ctx.path["invoice"])
-    return window(ctx, invoice["_lines"], "line_item", f"/v1/invoices/{invoice['id']}/lines")
-
-
 @operation("POST", "/v1/invoices/{invoice}/finalize")
 def finalize(ctx: Context) -> Object:
     ctx, invoice = _mine(ctx)
@@ -156,6 +153,23 @@ def send(ctx: Context) -> Object:
         collection.finalize(ctx, invoice["id"])
     ctx.emit("invoice.sent", invoice)
     return invoice
+
+
+@operation("POST", "/v1/invoices/{invoice}/attach_payment", takes=("payment_intent",))
+def attach_payment(ctx: Context) -> Object:
+    """Counts a payment that was made elsewhere than on the invoice."""
+    ctx, invoice = _mine(ctx)
+    if "payment_intent" not in ctx.params:
+        raise invalid("Missing required param: payment_intent.", param="payment_intent", code="parameter_missing")
+    if invoice["status"] not in {"open", "uncollectible"}:
+        raise invalid("You can only attach payments to an open invoice.", code="invoice_not_editable")
+    intent = ctx.get("payment_intent", ctx.params["payment_intent"], param="payment_intent")
+    same = (intent["customer"], intent["currency"]) == (invoice["customer"], invoice["currency"])
+    if not same or intent.get("_invoice") is not None:
+        raise invalid("The payment must be the customer's, in the invoice's currency.", param="payment_intent")
+    if intent["status"] != "succeeded":
+        raise not_implemented("POST", "/v1/invoices/{invoice}/attach_payment of a payment that has not succeeded")
+    return collection.count_payment(ctx, invoice, intent)
 
 
 @operation("POST", "/v1/invoices/{invoice}/void")
@@ -219,7 +233,12 @@ def _apply(ctx: Context, invoice: Object) -> None:
         if method["customer"] != invoice["customer"]:
             raise invalid("The customer does not have a payment method with this ID.", param="default_payment_method")
     assign(invoice, ctx, ("default_payment_method",))
+    if "default_tax_rates" in given:
+        invoice["default_tax_rates"] = taxes.rates_of(ctx, given["default_tax_rates"], "default_tax_rates")
+    if "discounts" in given:
+        made = discounts.make(ctx, given["discounts"], customer=invoice["customer"], invoice=invoice["id"])
+        invoice |= {"discounts": [one["id"] for one in made], "_discounts": made}
     if invoice["status"] == "draft":
         if invoice["auto_advance"] and invoice["automatically_finalizes_at"] is None:
             invoice["automatically_finalizes_at"] = ctx.now + collection.HOUR
-        add_up(invoice)
+        add_up(ctx, invoice)

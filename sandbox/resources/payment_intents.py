@@ -398,17 +398,7 @@ def _choose(ctx: Context, draft: Object, payment_method: str) -> None:
 
 
 def _check_amount(intent: Object) -> None:
-    amount, currency = intent["amount"], intent["currency"]
-    if amount < 1:
-        raise invalid(
-            "This value must be greater than or equal to 1.", param="amount", code="parameter_invalid_integer"
-        )
-    if amount < amounts.smallest(currency):
-        message = f"Amount must be at least {amounts.smallest(currency)} in the smallest unit of {currency}."
-        raise invalid(message, param="amount", code="amount_too_small")
-    if amount > amounts.LARGEST:
-        message = f"Amount must be no more than {amounts.LARGEST}."
-        raise invalid(message, param="amount", code="amount_too_large")
+    amount = amounts.check(intent["amount"], intent["currency"])
     fee = intent["application_fee_amount"]
     if fee is not None and not 0 <= fee <= amount:
         raise invalid("Your application fee cannot exceed the amount.", param="application_fee_amount")

@@ -16,8 +16,13 @@ from sandbox.subscribing.billing import bill_now, collect, credit
 from sandbox.subscribing.items import fit_period, period_of
 
 PATH = "/v1/subscriptions/{subscription_exposed_id}"
-NEW = (*settings.TAKES, "add_invoice_items", "billing_mode", "currency", "customer", "discounts", "trial_period_days")
-CHANGES = (*settings.TAKES, "billing_cycle_anchor", "cancellation_details", "pause_collection", "proration_date")
+NEW = (
+    *settings.TAKES, "add_invoice_items", "billing_cycle_anchor", "billing_cycle_anchor_config", "billing_mode",
+    "currency", "customer", "discounts", "trial_period_days",
+)  # fmt: skip
+CHANGES = (
+    *settings.TAKES, "billing_cycle_anchor", "cancellation_details", "discounts", "pause_collection", "proration_date",
+)  # fmt: skip
 
 
 def create_subscription(ctx: Context, params: dict[str, Any]) -> Object:
@@ -121,6 +126,13 @@ def resume(ctx: Context) -> Object:
     ctx.emit("customer.subscription.resumed", subscription)
     state.tell(ctx, subscription)
     return subscription
+
+
+@operation("POST", "/v1/subscriptions/{subscription}/migrate")
+def migrate(ctx: Context) -> Object:
+    """Every subscription here is in the flexible billing mode already: there is nothing to migrate."""
+    found = ctx.get("subscription", ctx.path["subscription"])
+    raise invalid(f"The subscription {found['id']} is already in the flexible billing mode.", param="billing_mode")
 
 
 def _restart(ctx: Context, subscription: Object) -> None:

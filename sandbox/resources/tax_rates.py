@@ -1,4 +1,4 @@
-"""Tax rates: kept and shown; no invoice is taxed by them here, so the parameters that would apply them answer 501."""
+"""Tax rates, which invoices, subscriptions and their items name; a change concerns only what names them after it."""
 
 from sandbox.context import Context
 from sandbox.errors import invalid

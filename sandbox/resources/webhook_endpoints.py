@@ -4,14 +4,17 @@ from urllib.parse import urlsplit
 
 from sandbox.config import API_VERSION
 from sandbox.context import Context
-from sandbox.errors import invalid, not_implemented
+from sandbox.errors import invalid
+from sandbox.http.api import Api
 from sandbox.http.lists import page
 from sandbox.ids import letters
+from sandbox.old_versions import known
 from sandbox.operations import operation
 from sandbox.resources.shared import assign, merge_metadata
-from sandbox.store import Object
+from sandbox.store import Object, Transaction
 
 MAX_ENDPOINTS = 16
+OLD_SECRET_LIFE = 24 * 3600
 
 
 @operation("POST", "/v1/webhook_endpoints")
@@ -19,8 +22,8 @@ def create(ctx: Context) -> Object:
     if sum(1 for _ in ctx.tx.newest(ctx.account, "webhook_endpoint")) >= MAX_ENDPOINTS:
         raise invalid(f"You have reached the maximum of {MAX_ENDPOINTS} test webhook endpoints.")
     _check_url(ctx.params["url"])
-    if ctx.params.get("api_version", API_VERSION) != API_VERSION:
-        raise not_implemented("POST", f"/v1/webhook_endpoints with an api_version other than {API_VERSION}")
+    if not known(ctx.params.get("api_version", API_VERSION)):
+        raise invalid("Invalid api_version.", param="api_version")
     endpoint_id = ctx.new_id("we")
     endpoint: Object = {
         "id": endpoint_id,
@@ -73,6 +76,23 @@ def delete(ctx: Context) -> Object:
 @operation("GET", "/v1/webhook_endpoints")
 def list_all(ctx: Context) -> Object:
     return page(ctx, "webhook_endpoint", "/v1/webhook_endpoints")
+
+
+def roll(api: Api, endpoint_id: str, expires_in: float) -> str:
+    """A new secret, as the Dashboard makes it; the old one signs as well until it expires, a day from now at most."""
+    found = api.store.holder(endpoint_id, "webhook_endpoint")
+    if found is None:
+        raise ValueError("no such endpoint")
+    if not 0 <= expires_in <= OLD_SECRET_LIFE:
+        raise ValueError(f"expires_in must be from 0 to {OLD_SECRET_LIFE}")
+    tx = Transaction(api.store)
+    endpoint = tx.edit(found, "webhook_endpoint", endpoint_id)
+    api.store.sequence += 1
+    old = {"secret": endpoint["_secret"], "until": api.config.clock() + expires_in}
+    endpoint["_old_secrets"] = [old]
+    endpoint["_secret"] = "whsec_" + letters(f"whsec:{api.config.seed}:{endpoint_id}:{api.store.sequence}", 32)
+    api.commit(tx)
+    return str(endpoint["_secret"])
 
 
 def _stop(ctx: Context, endpoint: str) -> None:

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from sandbox.billing.periods import Period
+from sandbox.billing.periods import Period, containing
 from sandbox.billing.pricing import rounded, total
-from sandbox.billing.proration import share
+from sandbox.billing.proration import partial, share
 from sandbox.context import Context
 from sandbox.errors import not_implemented
 from sandbox.invoicing import collection, words
@@ -13,7 +13,7 @@ from sandbox.invoicing.items import new_item, pending
 from sandbox.invoicing.lines import credited_lines, line_of_item, recurring_lines, trial_line
 from sandbox.invoicing.reductions import active, paid_share
 from sandbox.store import Object
-from sandbox.subscribing.items import period_of
+from sandbox.subscribing.items import interval_of, period_of
 
 
 def period_lines(ctx: Context, subscription: Object, items: list[Object]) -> list[Object]:
@@ -22,9 +22,22 @@ def period_lines(ctx: Context, subscription: Object, items: list[Object]) -> lis
     for item in items:
         if subscription["status"] == "trialing":
             lines.append(trial_line(ctx, subscription, item, period_of(item)))
-        else:
-            lines += recurring_lines(ctx, subscription, item, period_of(item))
+            continue
+        made = recurring_lines(ctx, subscription, item, period_of(item))
+        if item["current_period_end"] == subscription.get("_first_anchor"):
+            _shorten(subscription, item, made)
+        lines += made
     return lines
+
+
+def _shorten(subscription: Object, item: Object, lines: list[Object]) -> None:
+    """A first period that ends early, at an anchor that was asked for, costs its share of a whole one."""
+    used = period_of(item)
+    whole = containing(used.start, interval_of(item), used.start)
+    for line in lines:
+        amount = partial(line["amount"], whole, used) if subscription["_first_prorated"] else 0
+        line |= {"amount": amount, "subtotal": amount}
+        line["parent"]["subscription_item_details"]["proration"] = True
 
 
 def draft(
@@ -94,11 +107,6 @@ def _use_up(ctx: Context, subscription: Object, invoice: Object) -> None:
             # The discount itself stays stored, because the invoice names it.
             subscription["discounts"] = [each for each in subscription["discounts"] if each != discount["id"]]
             ctx.emit("customer.discount.deleted", discount)
-
-
-def check_behavior(behavior: str) -> None:
-    if behavior == "pending_if_incomplete":
-        raise not_implemented("POST", "/v1/subscriptions with payment_behavior=pending_if_incomplete")
 
 
 def credit(ctx: Context, subscription: Object, item: Object, moment: int) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 from sandbox.billing.periods import Period, containing
 from sandbox.context import Context
 from sandbox.errors import invalid, missing, not_implemented
+from sandbox.invoicing.taxes import rates_of
+from sandbox.resources import discounts
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object, copy
-from sandbox.subscribing import settings
-from sandbox.subscribing.billing import bill_now, check_behavior, collect, credit, debit
+from sandbox.subscribing import pending, settings
+from sandbox.subscribing.billing import bill_now, collect, credit, debit
 from sandbox.subscribing.items import (
     INDEX,
     check_items,
@@ -46,9 +48,13 @@ def update(ctx: Context, subscription: Object) -> Object:
     given = ctx.params
     _check_allowed(subscription, given)
     behavior = given.get("payment_behavior", "allow_incomplete")
-    check_behavior(behavior)
+    before = copy(subscription)
+    if behavior == "pending_if_incomplete":
+        pending.check(subscription, given)
     merge_metadata(subscription, ctx)
     settings.apply(ctx, subscription)
+    if "discounts" in given:
+        _change_discounts(ctx, subscription, given["discounts"])
     _feedback(subscription, given.get("cancellation_details") or {})
     if "pause_collection" in given:
         _pause_collection(ctx, subscription, given["pause_collection"])
@@ -62,6 +68,9 @@ def update(ctx: Context, subscription: Object) -> Object:
     invoice = None
     if restarted or (given.get("items") and proration.behavior == "always_invoice"):
         invoice = _invoice(ctx, subscription, restarted)
+    if invoice is not None and behavior == "pending_if_incomplete":
+        pending.hold(ctx, subscription, before, invoice)
+        return subscription
     tell(ctx, subscription)
     if invoice is not None:
         collect(ctx, invoice, behavior)
@@ -84,6 +93,16 @@ def _check_allowed(subscription: Object, given: dict[str, Any]) -> None:
         )
     if status == "paused" and rest & {"items", "trial_end", "billing_cycle_anchor"}:
         raise not_implemented("POST", "/v1/subscriptions/{subscription} of the items of a paused subscription")
+
+
+def _change_discounts(ctx: Context, subscription: Object, given: list[Object]) -> None:
+    """The given discounts replace the subscription's; one that is named by its own id stays."""
+    made = discounts.make(ctx, given, customer=subscription["customer"], subscription=subscription["id"])
+    kept = [discount["id"] for discount in made]
+    for gone in subscription["discounts"]:
+        if gone not in kept:
+            ctx.emit("customer.discount.deleted", ctx.get("discount", gone))
+    subscription["discounts"] = kept
 
 
 def _proration(ctx: Context, subscription: Object) -> Proration:
@@ -131,6 +150,8 @@ def _change_item(
     if change.get("metadata") is not None:
         merged = item["metadata"] | change["metadata"]
         item["metadata"] = {name: text for name, text in merged.items() if text != ""}
+    if "tax_rates" in change:
+        item["tax_rates"] = rates_of(ctx, change["tax_rates"], f"{param}[tax_rates]")
     interval = interval_of(item)
     named = change.keys() & {"price", "plan", "price_data"}
     price = price_of(ctx, change, param) if named else ctx.get("price", item["price"]["id"])

@@ -1,5 +1,9 @@
 """A new subscription: its items, its trial, its first invoice and the first payment."""
 
+from calendar import monthrange
+from datetime import UTC, datetime
+
+from sandbox.billing.periods import Period, after
 from sandbox.billing.pricing import total
 from sandbox.context import Context
 from sandbox.errors import StripeError, invalid, not_implemented
@@ -9,18 +13,21 @@ from sandbox.resources import discounts
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 from sandbox.subscribing import settings
-from sandbox.subscribing.billing import bill_now, check_behavior, collect
-from sandbox.subscribing.items import check_items, count_items, fit_period, new_item, period_of
+from sandbox.subscribing.billing import bill_now, collect
+from sandbox.subscribing.items import check_items, count_items, fit_period, interval_of, new_item, period_of, put_period
 from sandbox.subscribing.state import tell
 
 DAY = 24 * 3600
+ANCHOR = ("day_of_month", "hour", "minute", "month", "second")
 
 
 def new_subscription(ctx: Context, customer: Object) -> Object:
     """Create it, send its events and take the first payment, as `ctx.params` say."""
     given = ctx.params
     behavior = given.get("payment_behavior", "allow_incomplete")
-    check_behavior(behavior)
+    if behavior == "pending_if_incomplete":
+        message = "`pending_if_incomplete` is only for updates of a subscription."
+        raise invalid(message, param="payment_behavior")
     subscription = _blank(ctx, customer)
     merge_metadata(subscription, ctx)
     settings.apply(ctx, subscription)
@@ -36,6 +43,7 @@ def new_subscription(ctx: Context, customer: Object) -> Object:
     _start(ctx, subscription, _trial_end(ctx, made))
     for item in made:
         fit_period(subscription, item, ctx.now)
+    _anchor(ctx, subscription)
     settings.apply_cancellation(ctx, subscription)
     ctx.insert(subscription)
     if given.get("discounts"):
@@ -121,6 +129,60 @@ def _start(ctx: Context, subscription: Object, trial_end: int | None) -> None:
         }
     elif subscription["collection_method"] == "send_invoice":
         subscription["status"] = "active"
+
+
+def _anchor(ctx: Context, subscription: Object) -> None:
+    """A billing_cycle_anchor to come: the first period ends there, and costs its part of a whole one."""
+    anchor = first_anchor(ctx.params, ctx.now)
+    if anchor is None:
+        return
+    if subscription["status"] == "trialing":
+        raise not_implemented("POST", "/v1/subscriptions with both a trial and a billing_cycle_anchor")
+    items = subscription["items"]["data"]
+    latest = min(after(ctx.now, interval_of(item), 1) for item in items)
+    if not ctx.now < anchor <= latest:
+        raise invalid(
+            "billing_cycle_anchor must be in the future, and not after the next natural billing date.",
+            param="billing_cycle_anchor",
+        )
+    prorated = ctx.params.get("proration_behavior", "create_prorations") != "none"
+    config = ctx.params.get("billing_cycle_anchor_config")
+    subscription |= {
+        "billing_cycle_anchor": anchor,
+        "billing_cycle_anchor_config": config and {name: config.get(name) for name in ANCHOR},
+        "_first_anchor": anchor,
+        "_first_prorated": prorated,
+    }
+    for item in items:
+        put_period(item, Period(ctx.now, anchor))
+
+
+def first_anchor(given: Object, now: int) -> int | None:
+    """The second of `billing_cycle_anchor`, or the next one that fits `billing_cycle_anchor_config`."""
+    config = given.get("billing_cycle_anchor_config")
+    if config is None:
+        anchor: int | None = given.get("billing_cycle_anchor")
+        return anchor
+    if given.get("billing_cycle_anchor") is not None:
+        raise invalid(
+            "Set billing_cycle_anchor or billing_cycle_anchor_config, not both.", param="billing_cycle_anchor"
+        )
+    start = datetime.fromtimestamp(now, UTC)
+    hour, minute, second = (config.get(name, getattr(start, name)) for name in ("hour", "minute", "second"))
+    for months in range(13):
+        year, month = start.year + (start.month - 1 + months) // 12, (start.month - 1 + months) % 12 + 1
+        if config.get("month", month) != month:
+            continue
+        try:
+            day = min(config["day_of_month"], monthrange(year, month)[1])
+            at = int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
+        except ValueError as error:
+            raise invalid(
+                f"Invalid billing_cycle_anchor_config: {error}", param="billing_cycle_anchor_config"
+            ) from None
+        if at > now:
+            return at
+    raise invalid("Invalid billing_cycle_anchor_config.", param="billing_cycle_anchor_config")
 
 
 def _trial_end(ctx: Context, items: list[Object]) -> int | None:

@@ -4,6 +4,7 @@ from sandbox.billing.periods import Period
 from sandbox.context import Context
 from sandbox.invoicing import collection
 from sandbox.store import Object
+from sandbox.subscribing import pending
 from sandbox.subscribing.billing import bill_later
 from sandbox.subscribing.items import fit_period, period_of
 from sandbox.subscribing.state import end, tell
@@ -16,6 +17,8 @@ def work_on_subscription(ctx: Context, subscription_id: str) -> None:
     paused = subscription["pause_collection"]
     if status == "incomplete":
         expire(ctx, subscription)
+    elif subscription["pending_update"] is not None and subscription["pending_update"]["expires_at"] <= ctx.now:
+        pending.expire(ctx, subscription)
     elif at is not None and at <= ctx.now:
         end(ctx, subscription, None)
     elif paused is not None and paused["resumes_at"] is not None and paused["resumes_at"] <= ctx.now:

@@ -5,12 +5,13 @@ from dataclasses import replace
 from sandbox.billing.periods import Interval, Period, containing
 from sandbox.context import Context, public
 from sandbox.errors import invalid, not_implemented
+from sandbox.invoicing.taxes import rates_of
 from sandbox.resources import prices
 from sandbox.store import Object, copy
 
 MAX_ITEMS = 20
 INDEX = "_subscription_item"
-LATER = ("billing_thresholds", "current_trial", "discounts", "tax_rates", "clear_usage")
+LATER = ("billing_thresholds", "current_trial", "discounts", "clear_usage")
 
 
 def new_item(ctx: Context, subscription: Object, given: Object, param: str) -> Object:
@@ -27,7 +28,7 @@ def new_item(ctx: Context, subscription: Object, given: Object, param: str) -> O
         "discounts": [],
         "metadata": {name: text for name, text in (given.get("metadata") or {}).items() if text != ""},
         "subscription": subscription["id"],
-        "tax_rates": [],
+        "tax_rates": rates_of(ctx, given.get("tax_rates"), f"{param}[tax_rates]"),
     }
     put_price(item, price, given.get("quantity", 1))
     # The index finds the subscription of an item; the item itself lives inside the subscription.

@@ -2,6 +2,7 @@
 
 from sandbox.context import Context
 from sandbox.errors import invalid, missing, not_implemented
+from sandbox.invoicing.taxes import rates_of
 from sandbox.resources.shared import assign
 from sandbox.store import Object
 
@@ -12,6 +13,7 @@ TAKES = (
     "cancel_at",
     "cancel_at_period_end",
     "default_payment_method",
+    "default_tax_rates",
     "items",
     "metadata",
     "off_session",
@@ -45,6 +47,9 @@ def apply(ctx: Context, subscription: Object) -> None:
         subscription["days_until_due"] = None
     if "default_payment_method" in given:
         subscription["default_payment_method"] = _method(ctx, subscription, given["default_payment_method"])
+    if "default_tax_rates" in given:
+        rates = rates_of(ctx, given["default_tax_rates"], "default_tax_rates")
+        subscription["default_tax_rates"] = rates
     if "payment_settings" in given:
         _payment_settings(subscription, given["payment_settings"])
     if "trial_settings" in given:

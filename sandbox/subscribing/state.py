@@ -18,6 +18,8 @@ def next_due(subscription: Object) -> int | None:
     if status == "incomplete":
         return int(subscription["created"]) + INCOMPLETE_LIFE
     moments = [subscription["cancel_at"]]
+    if subscription["pending_update"] is not None:
+        moments.append(subscription["pending_update"]["expires_at"])
     if status == "trialing":
         moments.append(subscription["trial_end"])
         moments.append(None if subscription["_trial_told"] else subscription["trial_end"] - TRIAL_WARNING)
@@ -42,6 +44,10 @@ def follow(ctx: Context, invoice: Object, what: str) -> None:
     subscription = ctx.edit("subscription", invoice["_subscription"])
     latest = subscription["latest_invoice"] == invoice["id"]
     status = subscription["status"]
+    held = subscription.get("_pending")
+    if held is not None and held["invoice"] == invoice["id"]:
+        _apply_pending(ctx, subscription, what, held["wanted"])
+        return
     if what == "paid":
         first = status == "incomplete" and invoice["billing_reason"] == "subscription_create"
         if first or (latest and status in {"past_due", "unpaid"}):
@@ -57,6 +63,17 @@ def follow(ctx: Context, invoice: Object, what: str) -> None:
     tell(ctx, subscription)
 
 
+def _apply_pending(ctx: Context, subscription: Object, what: str, wanted: Object) -> None:
+    """The change that waited for this invoice; until it is paid, the subscription stays as it is."""
+    if what != "paid":
+        return
+    waited = subscription["pending_update"] is not None
+    subscription |= {**wanted, "_pending": None, "pending_update": None}
+    tell(ctx, subscription)
+    if waited:
+        ctx.emit("customer.subscription.pending_update_applied", subscription)
+
+
 def end(ctx: Context, subscription: Object, reason: str | None) -> None:
     """Cancel it now; its open invoices are not tried again."""
     incomplete = subscription["status"] == "incomplete"
@@ -69,6 +86,7 @@ def end(ctx: Context, subscription: Object, reason: str | None) -> None:
     if reason is not None:
         subscription["cancellation_details"]["reason"] = reason
     plan(ctx, subscription, None)
+    _end_schedule(ctx, subscription)
     for invoice in list(ctx.tx.newest(ctx.account, "invoice")):
         if invoice["_subscription"] != subscription["id"]:
             continue
@@ -77,6 +95,16 @@ def end(ctx: Context, subscription: Object, reason: str | None) -> None:
         elif invoice["status"] in {"draft", "open"} and invoice["auto_advance"]:
             collection.stop_retries(ctx, invoice["id"])
     ctx.emit("customer.subscription.deleted", subscription)
+
+
+def _end_schedule(ctx: Context, subscription: Object) -> None:
+    """A schedule ends with its subscription, whoever ended it."""
+    if subscription["schedule"] is None:
+        return
+    schedule = ctx.edit("subscription_schedule", subscription["schedule"])
+    schedule |= {"canceled_at": ctx.now, "current_phase": None, "status": "canceled"}
+    plan(ctx, schedule, None)
+    ctx.emit("subscription_schedule.canceled", schedule)
 
 
 def end_all(ctx: Context, customer: str) -> None:
