@@ -54,7 +54,7 @@ def add_card(ctx: Context, buyer: Buyer, card: Card) -> Object:
         "/v1/payment_methods",
         type="card",
         card={"number": card.number, "exp_month": card.exp_month, "exp_year": card.exp_year, "cvc": card.cvc},
-        billing_details={"email": buyer.email, "name": buyer.name},
+        billing_details={"email": buyer.email or None, "name": buyer.name},
     )
 
 

@@ -90,6 +90,9 @@ def finalize(ctx: Context, invoice_id: str, auto_advance: bool | None = None) ->
         "status": "open",
     }
     invoice["status_transitions"]["finalized_at"] = ctx.now
+    if invoice["rendering"] is not None and invoice["rendering"]["pdf"]["page_size"] == "auto":
+        size = "letter" if invoice["account_country"] in {"CA", "US"} else "a4"
+        invoice["rendering"] = invoice["rendering"] | {"pdf": {"page_size": size}}
     if invoice["collection_method"] == "send_invoice" and invoice["due_date"] is None:
         invoice["due_date"] = ctx.now + (invoice["_days_until_due"] or 0) * DAY
     if invoice["amount_due"]:

@@ -3,7 +3,18 @@
 from starlette.routing import Route
 
 from sandbox.http.api import Api
-from sandbox.pages import authenticate, checkout, express, invoice, onboarding, portal, receipt
+from sandbox.pages import (
+    authenticate,
+    checkout,
+    documents,
+    express,
+    invoice,
+    onboarding,
+    portal,
+    portal_steps,
+    receipt,
+    stripe_js,
+)
 from sandbox.pages.desk import Desk
 from sandbox.pages.render import stylesheet
 
@@ -15,9 +26,12 @@ def routes(api: Api) -> list[Route]:
         Route("/assets/sandbox.css", stylesheet),
         *checkout.routes(desk),
         *portal.routes(desk),
+        *portal_steps.routes(desk),
         *invoice.routes(desk),
+        *documents.routes(desk),
         *receipt.routes(desk),
         *onboarding.routes(desk),
         *express.routes(desk),
         *authenticate.routes(desk),
+        *stripe_js.routes(desk),
     ]

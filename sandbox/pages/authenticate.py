@@ -52,6 +52,7 @@ class AuthenticationPage:
         return render(
             "authenticate.html",
             leads_to=_return_url(intent),
+            framed="framed" in request.query_params,
             business=self._desk.business_name(request.path_params["account"]),
             amount=intent.get("amount"),
             currency=intent.get("currency"),
@@ -73,9 +74,10 @@ class AuthenticationPage:
         except StripeError as refused:
             return render("message.html", status=refused.status, title="Not possible", text=str(refused))
         back = _return_url(intent)
-        if back is None:
+        framed = "framed" in request.query_params
+        if back is None or framed:
             text = "You have confirmed it. You can close this page." if success else "You have refused it."
-            return render("message.html", title="Thank you", text=text)
+            return render("message.html", framed=framed, title="Thank you", text=text)
         told = {
             kind.name: intent["id"],
             f"{kind.name}_client_secret": intent["client_secret"],

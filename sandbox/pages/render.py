@@ -17,10 +17,19 @@ _templates = Environment(
 _templates.filters["money"] = money
 
 
-def render(name: str, *, status: int = 200, leads_to: str | None = None, **values: object) -> Response:
-    """A page; `leads_to` is the address that its form may send the browser on to (browsers check that)."""
-    html = _templates.get_template(name).render(**values)
-    return Response(html, status, _headers(leads_to), "text/html")
+def render(
+    name: str, *, status: int = 200, leads_to: str | None = None, framed: bool = False, **values: object
+) -> Response:
+    """A page, `framed` where another site may show it inside its own.
+
+    `leads_to` is the address that its form may send the browser on to (browsers check that).
+    """
+    return Response(template(name, **values), status, _headers(leads_to, framed=framed), "text/html")
+
+
+def template(name: str, **values: object) -> str:
+    """The HTML of a template, for pages that need headers of their own."""
+    return _templates.get_template(name).render(**values)
 
 
 def redirect(address: str, leads_to: str | None = None) -> Response:
@@ -39,13 +48,14 @@ async def stylesheet(_: Request) -> Response:
     return Response(source, headers={"Cache-Control": "max-age=300"}, media_type="text/css")
 
 
-def _headers(leads_to: str | None) -> dict[str, str]:
+def _headers(leads_to: str | None, *, framed: bool = False) -> dict[str, str]:
     # The target of a redirect after a form counts as the form's target.
     split = urlsplit(leads_to or "")
     target = f" {split.scheme}://{split.netloc}" if split.scheme in {"http", "https"} and split.netloc else ""
+    ancestors = "*" if framed else "'none'"
     policy = (
         "default-src 'none'; style-src 'self'; img-src data:; "
-        f"form-action 'self'{target}; frame-ancestors 'none'; base-uri 'none'"
+        f"form-action 'self'{target}; frame-ancestors {ancestors}; base-uri 'none'"
     )
     return {
         "Cache-Control": "no-store",

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from sandbox.billing.periods import Period
 from sandbox.billing.pricing import rounded, total
+from sandbox.calls import call
 from sandbox.context import Context
 from sandbox.errors import invalid, not_implemented
 from sandbox.http.lists import page
@@ -16,6 +17,8 @@ from sandbox.planning import on_clock
 from sandbox.resources.shared import assign, merge_metadata
 from sandbox.store import Object
 
+# The index of the prices behind plain amounts.
+BEHIND = "_price_behind"
 TAKES = ("amount", "description", "discountable", "metadata", "period", "tax_rates")
 NEW = (
     *TAKES,
@@ -144,9 +147,30 @@ def _worth(ctx: Context, quantity: int) -> tuple[int, str, Object | None, str | 
     else:
         unit = given["unit_amount_decimal"]
         amount = rounded(Decimal(unit) * quantity)
-    # Stripe makes a price and a product behind an amount; here there is only the amount.
-    pricing = {"price_details": None, "type": "price_details", "unit_amount_decimal": unit}
-    return amount, given["currency"].lower(), pricing, None
+    currency = given["currency"].lower()
+    pricing = {
+        "price_details": _price_behind(ctx, currency, unit),
+        "type": "price_details",
+        "unit_amount_decimal": unit,
+    }
+    return amount, currency, pricing, None
+
+
+def _price_behind(ctx: Context, currency: str, unit: str) -> Object | None:
+    """Stripe keeps a price for each plain amount, of one product that is not for sale; a credit has none."""
+    if Decimal(unit) < 0:
+        return None
+    mark = f"behind_{currency}_{unit}"
+    known = ctx.tx.get(ctx.account, BEHIND, mark)
+    if known is None:
+        product = ctx.tx.get(ctx.account, BEHIND, BEHIND)
+        source: Object = {"product": product["product"]} if product else {"product_data": {"name": "Invoice items"}}
+        made = call(ctx, "POST", "/v1/prices", currency=currency, unit_amount_decimal=unit, active=False, **source)
+        if product is None:
+            ctx.edit("product", made["product"])["active"] = False
+            ctx.insert({"id": BEHIND, "object": BEHIND, "product": made["product"]})
+        known = ctx.insert({"id": mark, "object": BEHIND, "price": made["id"], "product": made["product"]})
+    return {"price": known["price"], "product": known["product"]}
 
 
 def refresh_line(ctx: Context, item: Object) -> None:

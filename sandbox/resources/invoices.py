@@ -60,6 +60,8 @@ def create(ctx: Context) -> Object:
         subscription=subscription,
         collection_method=given.get("collection_method", "charge_automatically"),
     )
+    names = ("amount_tax_display", "template", "template_version")
+    invoice["rendering"] = dict.fromkeys(names) | {"pdf": {"page_size": "auto"}}
     _apply(ctx, invoice)
     return collection.store(ctx, invoice, items)
 

@@ -12,7 +12,9 @@ from sandbox.store import Object
 KIND = "billing_portal.configuration"
 REASONS = ("too_expensive", "missing_features", "switched_service", "unused", "other")
 # What the sandbox's portal can't do yet: refused, rather than promised.
-LATER = ("subscription_pause", "subscription_update")
+LATER = ("subscription_pause",)
+# Of the updates of a subscription, these.
+UPDATE_LATER = ("billing_cycle_anchor", "schedule_at_period_end", "trial_update_behavior")
 
 
 def default(ctx: Context) -> Object:
@@ -45,7 +47,7 @@ def update(ctx: Context) -> Object:
     if configuration["is_default"] and ctx.params.get("active") is False:
         raise invalid("You cannot deactivate the default configuration.", param="active")
     _describe(ctx, configuration)
-    _merge_features(configuration["features"], ctx.params.get("features", {}))
+    _merge_features(ctx, configuration["features"], ctx.params.get("features", {}))
     configuration["updated"] = ctx.now
     ctx.updated("billing_portal.configuration.updated", configuration)
     return configuration
@@ -79,7 +81,7 @@ def _insert(ctx: Context, features: dict[str, Any], *, is_default: bool) -> Obje
         "name": None,
         "updated": ctx.now,
     }
-    _merge_features(configuration["features"], features)
+    _merge_features(ctx, configuration["features"], features)
     if not is_default:
         _describe(ctx, configuration)
     ctx.insert(configuration)
@@ -95,13 +97,38 @@ def _describe(ctx: Context, configuration: Object) -> None:
     merge_metadata(configuration, ctx)
 
 
-def _merge_features(features: Object, given: dict[str, Any]) -> None:
+def _merge_features(ctx: Context, features: Object, given: dict[str, Any]) -> None:
     for name, settings in given.items():
         if name in LATER and settings.get("enabled"):
             raise not_implemented("POST", f"/v1/billing_portal/configurations with features[{name}]")
+        if name == "subscription_update":
+            _check_update(ctx, settings)
         for key, value in settings.items():
+            if key == "products":
+                quantity = "quantity" in settings.get(
+                    "default_allowed_updates", features[name]["default_allowed_updates"]
+                )
+                adjustable = {"enabled": quantity, "maximum": None, "minimum": 1}
+                value = [{**product, "adjustable_quantity": adjustable} for product in value]
             inner = features[name].get(key)
             features[name][key] = inner | value if isinstance(inner, dict) and isinstance(value, dict) else value
+
+
+def _check_update(ctx: Context, settings: dict[str, Any]) -> None:
+    for name in UPDATE_LATER:
+        if settings.get(name):
+            raise not_implemented("POST", f"/v1/billing_portal/configurations with subscription_update[{name}]")
+    for place, product in enumerate(settings.get("products") or []):
+        param = f"features[subscription_update][products][{place}]"
+        if product.get("adjustable_quantity"):
+            raise not_implemented("POST", f"/v1/billing_portal/configurations with {param}[adjustable_quantity]")
+        ctx.get("product", product["product"], param=f"{param}[product]")
+        for each, price in enumerate(product["prices"]):
+            found = ctx.get("price", price, param=f"{param}[prices][{each}]")
+            if found["product"] != product["product"] or found["recurring"] is None:
+                raise invalid("The prices must be recurring prices of this product.", param=f"{param}[prices][{each}]")
+    if settings.get("enabled") and not settings.get("products"):
+        raise invalid("You must offer at least one product.", param="features[subscription_update][products]")
 
 
 def _no_features() -> Object:

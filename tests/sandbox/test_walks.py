@@ -46,7 +46,17 @@ class Walk:
 
     async def step(self) -> None:
         ways = (self.customer, self.price, self.subscribe, self.change, self.end, self.bill, self.pay, self.refund)
-        await self.chance.choice((*ways, self.credit, self.bill, self.subscribe))()
+        await self.chance.choice((*ways, self.credit, self.bill, self.subscribe, self.note, self.term))()
+
+    async def taxes(self, name: str) -> dict[str, str]:
+        """Sometimes one or two tax rates, as parameters."""
+        given = {}
+        for place in range(self.chance.choice((0, 0, 1, 2))):
+            percentage = str(self.chance.randrange(1, 3_000) / 100)
+            inclusive = self.chance.choice(("true", "false"))
+            made = await self.ask("POST", "/v1/tax_rates", display_name="T", percentage=percentage, inclusive=inclusive)
+            given[f"{name}[{place}]"] = made["id"]
+        return given
 
     async def customer(self) -> None:
         made = await self.ask("POST", "/v1/customers", name=f"C{self.chance.randrange(99)}")
@@ -68,6 +78,7 @@ class Walk:
         given = {"items[0][price]": self.chance.choice(self.prices), "items[0][quantity]": self.chance.randrange(1, 9)}
         given |= {"discounts[0][coupon]": coupon["id"]} if self.chance.random() < 0.4 else {}
         given |= {"trial_period_days": 7} if self.chance.random() < 0.2 else {}
+        given |= await self.taxes("default_tax_rates")
         await self.ask("POST", "/v1/subscriptions", customer=self.chance.choice(self.customers), **given)
 
     async def _subscription(self) -> dict[str, Any] | None:
@@ -92,7 +103,11 @@ class Walk:
         if not self.customers:
             return
         customer = self.chance.choice(self.customers)
-        draft = await self.ask("POST", "/v1/invoices", customer=customer)
+        given = await self.taxes("default_tax_rates")
+        if self.chance.random() < 0.3:
+            coupon = await self.ask("POST", "/v1/coupons", amount_off=700, currency="usd", duration="once")
+            given["discounts[0][coupon]"] = coupon["id"]
+        draft = await self.ask("POST", "/v1/invoices", customer=customer, **given)
         for _ in range(self.chance.randrange(1, 4)):
             amount = self.chance.randrange(-3_000, 9_000)
             item = {"customer": customer, "invoice": draft["id"], "currency": "usd", "amount": amount}
@@ -108,6 +123,32 @@ class Walk:
             given = {"payment_method": owner["invoice_settings"]["default_payment_method"], "confirm": "true"}
             given |= {"return_url": "https://example.org", "customer": customer, "currency": "usd"}
             await self.ask("POST", "/v1/payment_intents", amount=self.chance.randrange(50, 9_000), **given)
+
+    async def note(self) -> None:
+        """A credit note over a part of a line, of an invoice that is open or paid."""
+        found = [one for one in await self.all("/v1/invoices") if one["status"] in ("open", "paid")]
+        lines = [(one, line) for one in found for line in one["lines"]["data"] if line["amount"] > 1]
+        if not lines:
+            return
+        invoice, line = self.chance.choice(lines)
+        given = {"lines[0][type]": "invoice_line_item", "lines[0][invoice_line_item]": line["id"]}
+        given |= {"lines[0][amount]": str(self.chance.randrange(1, line["amount"]))}
+        shown = await self.ask("GET", "/v1/credit_notes/preview", invoice=invoice["id"], **given)
+        back = {"credit_amount": shown["total"]} if invoice["status"] == "paid" and "total" in shown else {}
+        await self.ask("POST", "/v1/credit_notes", invoice=invoice["id"], **given, **back)
+
+    async def term(self) -> None:
+        """A schedule of two phases, or the next phase of the walk's clock."""
+        if not (self.customers and self.prices):
+            return
+        given = {"customer": self.chance.choice(self.customers), "start_date": "now", "end_behavior": "cancel"}
+        for place in range(2):
+            given[f"phases[{place}][items][0][price]"] = self.chance.choice(self.prices)
+            given[f"phases[{place}][duration][interval]"] = "week"
+        made = await self.ask("POST", "/v1/subscription_schedules", **given)
+        if "id" in made and self.chance.random() < 0.5:
+            verb = self.chance.choice(("cancel", "release"))
+            await self.ask("POST", f"/v1/subscription_schedules/{made['id']}/{verb}")
 
     async def refund(self) -> None:
         charges = [one for one in await self.all("/v1/charges") if one["captured"] and not one["refunded"]]
@@ -146,12 +187,16 @@ async def _invoices_add_up(walk: Walk) -> int:
         assert invoice["subtotal"] == sum(line["amount"] for line in lines)
         reduced = sum(each["amount"] for each in invoice["total_discount_amounts"] or [])
         assert reduced == sum(each["amount"] for line in lines for each in line["discount_amounts"] or [])
-        taxes = sum(each["amount"] for each in invoice["total_taxes"] or [])
-        assert invoice["total"] == invoice["subtotal"] - reduced + taxes
+        taxes = [each for line in lines for each in line["taxes"] or []]
+        added = sum(each["amount"] for each in taxes if each["tax_behavior"] == "exclusive")
+        assert sum(each["amount"] for each in invoice["total_taxes"] or []) == sum(each["amount"] for each in taxes)
+        assert invoice["total"] == invoice["subtotal"] - reduced + added
+        assert invoice["total_excluding_tax"] == invoice["total"] - sum(each["amount"] for each in taxes)
         assert invoice["amount_due"] == invoice["amount_paid"] + invoice["amount_remaining"]
         if invoice["status"] != "draft":
             moved = invoice["ending_balance"] - invoice["starting_balance"]
-            assert invoice["amount_due"] == invoice["total"] + moved * -1
+            credited = invoice["pre_payment_credit_notes_amount"]
+            assert invoice["amount_due"] == invoice["total"] - moved - credited
     return len(invoices)
 
 
