@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-ASSETS := pages/graphiql_build.py pages/graphiql/.npmrc $(wildcard pages/graphiql/*.* pages/graphiql/src/*)
+ASSETS := pages/graphiql_build.py pages/graphiql/.npmrc $(wildcard pages/graphiql/*.* pages/graphiql/src/*) tests/node/package-lock.json
 
 $(STAMP): requirements-dev.lock pyproject.toml $(ASSETS)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed (set PYTHON=)" if sys.version_info < (3, 11) else 0)'
@@ -17,6 +17,7 @@ $(STAMP): requirements-dev.lock pyproject.toml $(ASSETS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pages.graphiql_build
+	$(BIN)/python -m tests.support.node
 	@touch $@
 
 setup: $(STAMP) ## create .venv and install the locked dependencies

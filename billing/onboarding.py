@@ -8,6 +8,7 @@ from billing.mirroring import Mirroring, apply_as_tenant
 from billing.stripe_client import StripeGateway
 from storage.binding import bind_tenant
 from storage.database import Database
+from tenants.context import DEFAULT_FEATURES
 from tenants.models import Tenant
 from tenants.registry import save_tenant
 
@@ -38,7 +39,7 @@ class Applicant:
     default_currency: str
     email: str
     mcc: str | None = None
-    features: tuple[str, ...] = ()
+    features: tuple[str, ...] = DEFAULT_FEATURES
     metadata: tuple[tuple[str, str], ...] = ()
 
 

@@ -18,6 +18,7 @@ class NewCheckout:
     quantity: int
     success_url: str
     cancel_url: str | None
+    allow_promotion_codes: bool = False
 
     def params(self, operation: str) -> dict[str, Any]:
         """Stripe's parameters."""
@@ -28,6 +29,8 @@ class NewCheckout:
             "success_url": self.success_url,
             "metadata": {OPERATION: operation},
         }
+        if self.allow_promotion_codes:
+            params["allow_promotion_codes"] = True
         return params | ({"cancel_url": self.cancel_url} if self.cancel_url else {})
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -13,7 +14,7 @@ from gateway.runtime import Runtime, open_runtime
 from gateway.settings import Settings
 from gateway.user_error import UserError
 from tenants import registry
-from tenants.context import Role, Scope
+from tenants.context import DEFAULT_FEATURES, ROLE_SCOPES, Feature, Role, Scope
 from tenants.models import ApiToken, Tenant
 
 T = TypeVar("T")
@@ -94,6 +95,41 @@ def show(slug: str) -> None:
         click.echo(f"{name}\t{','.join(value) if isinstance(value, list) else value or '-'}")
 
 
+@tenants.command("set")
+@click.argument("slug")
+@click.option("--feature", "features", multiple=True, type=click.Choice([each.value for each in Feature]))
+@click.option("--no-features", is_flag=True, help="Switch every feature off.")
+@click.option("--origin", "origins", multiple=True, help="An origin whose pages may ask, as https://app.example.org.")
+@click.option("--no-origins", is_flag=True, help="No page of another origin may ask.")
+@click.option("--trusted-only/--any-document", default=None, help="Whether customers run registered documents alone.")
+def set_tenant(
+    slug: str,
+    *,
+    features: tuple[str, ...],
+    no_features: bool,
+    origins: tuple[str, ...],
+    no_origins: bool,
+    trusted_only: bool | None,
+) -> None:
+    """Change what a tenant has: each option that is given replaces the whole of what it names."""
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or f"{parts.scheme}://{parts.netloc}" != origin:
+            raise UserError(f"{origin} is no origin: give scheme, host and port alone, as https://app.example.org")
+
+    async def work(runtime: Runtime) -> None:
+        found = await find_tenant(runtime, slug)
+        if features or no_features:
+            found.features = sorted(features)
+        if origins or no_origins:
+            found.cors_origins = sorted(origins)
+        if trusted_only is not None:
+            found.trusted_only = trusted_only
+        await registry.save_tenant(runtime.database, found)
+
+    with_runtime(work)
+
+
 @click.group()
 def tokens() -> None:
     """API keys of tenants and of the platform, and customers' session tokens."""
@@ -138,6 +174,33 @@ def list_tokens(tenant: str) -> None:
         click.echo(f"{found.public_id}\t{state}\t{found.role}\t{','.join(found.scopes)}\t{found.name}")
 
 
+@tokens.command("rotate")
+@click.argument("public_id")
+@click.option("--overlap-hours", type=click.FloatRange(0, 720), default=24.0, show_default=True)
+def rotate(public_id: str, overlap_hours: float) -> None:
+    """Make a new key in the place of another, which goes on for the overlap; the new one is shown this once."""
+
+    async def work(runtime: Runtime) -> str:
+        try:
+            return await registry.rotate_key(runtime.database, public_id, overlap=timedelta(hours=overlap_hours))
+        except registry.UnknownTokenError:
+            raise UserError(f"there is no valid key {public_id}") from None
+
+    click.echo(with_runtime(work))
+
+
+@tokens.command("end")
+@click.argument("tenant")
+@click.option("--customer", help="The customer's id at Stripe; leave it out for all.")
+def end_sessions(tenant: str, customer: str | None) -> None:
+    """End the session tokens of a customer, or of all the tenant's, in every process."""
+
+    async def work(runtime: Runtime) -> None:
+        await registry.end_sessions(runtime.database, (await find_tenant(runtime, tenant)).id, customer)
+
+    with_runtime(work)
+
+
 @tokens.command("revoke")
 @click.argument("public_id")
 def revoke(public_id: str) -> None:
@@ -173,8 +236,21 @@ def session(tenant: str, customer: str, minutes: int) -> None:
 
 
 @click.command()
-def schema() -> None:
-    """Print the GraphQL schema."""
-    from gateway import graphql
+@click.option("--role", type=click.Choice([role.value for role in Role]), help="As this role sees it; else the whole.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice([scope.value for scope in Scope]))
+@click.option("--feature", "features", multiple=True, type=click.Choice([each.value for each in Feature]))
+def schema(role: str | None, scopes: tuple[str, ...], features: tuple[str, ...]) -> None:
+    """Print the GraphQL schema, whole or as a role with these scopes sees it in a tenant with these features.
 
-    click.echo(graphql.build().as_str())
+    Without scopes the role's own, without features those of a new tenant.
+    """
+    from gateway import graphql, signatures
+
+    if role is None:
+        click.echo(graphql.build().as_str())
+        return
+    granted = ROLE_SCOPES[Role(role)]
+    if scopes:
+        granted &= frozenset(Scope(scope) for scope in scopes)
+    signature = signatures.Signature(Role(role), granted, frozenset(features or DEFAULT_FEATURES))
+    click.echo(signatures.build(signature).as_str())

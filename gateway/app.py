@@ -6,11 +6,15 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
-from gateway import examples, graphql, health
+from gateway import examples, health
+from gateway.admission import Admission
 from gateway.endpoint import Endpoint
-from gateway.runtime import open_runtime
+from gateway.execution import Service
+from gateway.live import Socket, Streams
+from gateway.runtime import Runtime, open_runtime
 from gateway.settings import Settings
 from pages import graphiql
 
@@ -25,6 +29,18 @@ async def _graphql(request: Request) -> Response:
     return await endpoint(request)
 
 
+def endpoint_of(runtime: Runtime) -> Endpoint:
+    """The endpoint over what a process holds."""
+    service = Service(runtime)
+    return Endpoint(service, Admission(runtime.authenticator), Streams(service))
+
+
+async def graphql_socket(websocket: WebSocket) -> None:
+    """The same endpoint over WebSocket."""
+    endpoint: Endpoint = websocket.app.state.endpoint
+    await Socket(websocket, endpoint.service, endpoint.admission, endpoint.streams).run()
+
+
 def create_app(settings: Settings) -> Starlette:
     """The application; it opens its resources when it starts and closes them when it ends."""
 
@@ -32,8 +48,13 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_runtime(settings) as runtime:
             app.state.database = runtime.database
-            app.state.endpoint = Endpoint(runtime, graphql.build())
+            app.state.endpoint = endpoint_of(runtime)
             yield
 
-    routes = [Route(PATH, _graphql, methods=["GET", "POST"]), graphiql.static_files(), *health.routes()]
+    routes = [
+        Route(PATH, _graphql, methods=["GET", "POST", "OPTIONS"]),
+        WebSocketRoute(PATH, graphql_socket),
+        graphiql.static_files(),
+        *health.routes(),
+    ]
     return Starlette(routes=routes, lifespan=lifespan)

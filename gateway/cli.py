@@ -136,12 +136,15 @@ def migrate() -> None:
 
 
 for _module, _name, _help in (
-    ("admin_commands", "tenants", "Tenants: add, list, show."),
-    ("admin_commands", "tokens", "API keys and session tokens: issue, list, revoke."),
+    ("admin_commands", "tenants", "Tenants: add, list, show, set."),
+    ("admin_commands", "tokens", "API keys and session tokens: issue, list, rotate, revoke, session, end."),
     ("admin_commands", "schema", "Print the GraphQL schema."),
     ("mirror_commands", "inbox", "Stripe's events: status, show, replay, drain."),
     ("mirror_commands", "mirror", "The mirror: dump, diff, reconcile."),
     ("mirror_commands", "invariants", "Check what must always hold."),
+    ("access_commands", "audit", "The audit log: verify."),
+    ("access_commands", "providers", "Tenants' own identity providers: add, list, remove."),
+    ("access_commands", "documents", "Trusted documents: trust, list, forget."),
 ):
     cli.add_command(LazyCommand(_name, module=f"gateway.{_module}", attribute=_name, help=_help))
 
@@ -181,6 +184,8 @@ def _serve(app: Callable[..., Any], host: str, port: int, option: str) -> None:
         port=port,
         http="httptools",
         loop="auto",  # uvloop wherever it is installed
+        ws="websockets-sansio",
+        ws_max_size=1_000_000,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -17,7 +17,7 @@ from gateway.settings import Settings
 from mirror.models import Customer
 from storage.binding import bind_tenant
 from tenants import registry
-from tenants.context import ROLE_SCOPES, Caller, Role
+from tenants.context import ROLE_SCOPES, Caller, Feature, Role
 from tenants.models import ApiToken, Tenant
 
 _KEY_NAME = "demo"
@@ -46,7 +46,7 @@ class Payer:
     ends: bool = False
 
 
-_FEATURES = ("portal", "customer_changes")
+_FEATURES = tuple(Feature)
 TENANTS = (
     (
         Applicant(

@@ -1,240 +1,141 @@
-"""The GraphQL endpoint over HTTP: reads the request strictly, authenticates, executes, and answers in bytes."""
+"""The GraphQL endpoint over HTTP: one request, a batch, or a stream of server-sent events."""
 
-import re
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import orjson
-from graphql import DocumentNode, GraphQLError, GraphQLSyntaxError
+from graphql.language import OperationType
 from starlette.requests import Request
-from starlette.responses import Response
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.graphql import OperationType
+from starlette.responses import Response, StreamingResponse
 
-from gateway.document_limits import DocumentRefusedError, Documents, check_variables
-from gateway.graphql import AWAY, GatewaySchema, masked
-from gateway.runtime import Runtime
+from gateway import origins
+from gateway.admission import Admission
+from gateway.execution import AWAY, Job, Service
+from gateway.live import Streams
+from gateway.wire import (
+    EVENTS,
+    GRAPHQL,
+    JSON,
+    SECURITY,
+    Asked,
+    BadRequestError,
+    media_of,
+    read,
+    refusal,
+    request_id_of,
+    respond,
+    wanted_revision,
+)
 from observability.logs import logger
-from schema.context import RequestContext
-from storage import revisions
-from storage.binding import bind_tenant
 from storage.database import is_away
-from tenants.auth import AuthenticationError, Refusal
 from tenants.context import Caller
 
 log = logger(__name__)
 
-_MAX_BODY = 256 * 1024
-_READS = {OperationType.QUERY}
-_ALL = {OperationType.QUERY, OperationType.MUTATION}
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
-RESPONSE_TYPE = "application/graphql-response+json"
-
-
-class BadRequestError(Exception):
-    """The request can't be executed; the message tells the client why."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A well-formed GraphQL request."""
-
-    query: str
-    variables: dict[str, Any] | None
-    operation: str | None
-
-
-def _refused(status: int, code: str, message: str, media: str, *, retry_after: int | None = None) -> Response:
-    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if retry_after is not None:
-        headers["Retry-After"] = str(retry_after)
-    return Response(orjson.dumps(body), status_code=status, media_type=media, headers=headers)
-
-
-def _media(request: Request) -> str:
-    accept = request.headers.get("accept", "")
-    return RESPONSE_TYPE if RESPONSE_TYPE in accept or not accept or accept == "*/*" else "application/json"
-
-
-async def _asked(request: Request) -> Asked:
-    if request.method == "GET":
-        given: Any = dict(request.query_params)
-        if "variables" in given:
-            given["variables"] = _json(given["variables"].encode("utf-8", "surrogatepass"))
-    else:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise BadRequestError(415, "UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _MAX_BODY:
-                raise BadRequestError(413, "BODY_TOO_LARGE", f"The body is larger than {_MAX_BODY // 1024} KiB.")
-        given = _json(bytes(body))
-    if not isinstance(given, dict):
-        raise BadRequestError(400, "BAD_REQUEST", "The request must be a JSON object.")
-    query, variables, operation = given.get("query"), given.get("variables"), given.get("operationName")
-    if not isinstance(query, str) or not query:
-        raise BadRequestError(400, "BAD_REQUEST", "`query` must be a string.")
-    if variables is not None and not isinstance(variables, dict):
-        raise BadRequestError(400, "BAD_REQUEST", "`variables` must be an object.")
-    if operation is not None and not isinstance(operation, str):
-        raise BadRequestError(400, "BAD_REQUEST", "`operationName` must be a string.")
-    return Asked(query, variables, operation or None)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise BadRequestError(400, "BAD_REQUEST", "The request is not JSON in UTF-8.") from None
-
-
-def _request_id(request: Request) -> str:
-    """The client's own id of its request, where it has a decent one: it stands in the answer, the log and the audit."""
-    given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else str(uuid4())
-
-
-def _wanted_revision(request: Request) -> int | None:
-    """The revision that the client has seen and does not want to fall behind."""
-    given = request.headers.get("billing-min-revision")
-    if given is None:
-        return None
-    if not (given.isascii() and given.isdigit() and len(given) <= 18):
-        raise BadRequestError(400, "BAD_REQUEST", "`Billing-Min-Revision` must be a revision, as answers tell it.")
-    return int(given)
+RESPONSE_TYPE = GRAPHQL
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """`/graphql` for every audience: the token decides everything."""
 
-    runtime: Runtime
-    schema: GatewaySchema
-    documents: Documents = field(default_factory=Documents)
+    service: Service
+    admission: Admission
+    streams: Streams
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request; refusals have a status, a code, and did nothing."""
-        media = _media(request)
+        if request.method == "OPTIONS":
+            return await origins.preflight(request, self.service.runtime.database)
+        media = media_of(request.headers.get("accept", ""))
+        headers: dict[str, str] = {}
         try:
-            return await self._serve(request, media)
+            if media is None:
+                wanted = "Accept application/graphql-response+json, application/json or text/event-stream."
+                raise BadRequestError(406, "NOT_ACCEPTABLE", wanted)
+            return await self._serve(request, media, headers)
+        except BadRequestError as error:
+            headers |= await self._readable(request, headers)
+            return self._refused(error, media, headers)
         except Exception as error:
             if not is_away(error):
                 raise
             log.error("database.away", error=type(error).__name__)
-            return _refused(503, "UNAVAILABLE", AWAY, media, retry_after=1)
+            return self._refused(BadRequestError(503, "UNAVAILABLE", AWAY, retry_after=1), media, headers)
 
-    async def _serve(self, request: Request, media: str) -> Response:
-        try:
-            caller = await self._caller(request)
-            asked = await _asked(request)
-            wanted = _wanted_revision(request)
-            document = self._document(asked)
-        except AuthenticationError as error:
-            status = 400 if error.refusal is Refusal.TENANT_REQUIRED else 401
-            return _refused(status, error.refusal, str(error), media)
-        except BadRequestError as error:
-            return _refused(error.status, error.code, str(error), media)
-        with bind_tenant(caller.tenant.id):
-            seen = await self._catch_up(caller, wanted) if wanted is not None else None
-            return await self._execute(request, caller, asked, document, media, seen)
-
-    async def _catch_up(self, caller: Caller, wanted: int) -> int:
-        """Know of every revision up to the wanted one; the newest of those that the caller can see."""
-        catalog = revisions.catalog_scope(livemode=caller.livemode)
-        own = revisions.EVERYTHING
-        if caller.customer is not None:
-            own = revisions.customer_scope(caller.customer, livemode=caller.livemode)
-        return await self.runtime.book.at_least(caller.tenant.id, (own, catalog), wanted)
-
-    def _document(self, asked: Asked) -> DocumentNode | None:
-        """The document within its limits; None where it can't be parsed, which the schema answers."""
-        try:
-            check_variables(asked.variables)
-            document = self.documents.read(asked.query)
-        except DocumentRefusedError as error:
-            raise BadRequestError(400, error.code, str(error)) from None
-        except GraphQLSyntaxError:
-            return None
-        if asked.operation is None and len(document.operations) > 1:
-            raise BadRequestError(400, "BAD_REQUEST", "Name the operation to run in `operationName`.")
-        return document.node
-
-    async def _caller(self, request: Request) -> Caller:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise AuthenticationError(Refusal.UNAUTHENTICATED)
-        acting_for = request.headers.get("billing-tenant")
-        return await self.runtime.authenticator.authenticate(token.strip(), acting_for=acting_for)
-
-    async def _execute(
-        self,
-        request: Request,
-        caller: Caller,
-        asked: Asked,
-        document: DocumentNode | None,
-        media: str,
-        seen: int | None,
-    ) -> Response:
-        context = self._context(caller, _request_id(request))
-        context.document = document
-        headers = {"X-Request-Id": context.request_id, "Cache-Control": "no-store"}
-        if seen is not None:
-            headers["Billing-Revision"] = str(seen)
-        try:
-            result = await self.schema.execute(
-                asked.query,
-                variable_values=asked.variables,
-                operation_name=asked.operation,
-                context_value=context,
-                allowed_operation_types=_READS if request.method == "GET" else _ALL,
-            )
-        except InvalidOperationTypeError:
-            return _refused(405, "METHOD_NOT_ALLOWED", "GET is for queries; live operations are not offered.", media)
-        except CannotGetOperationTypeError:
-            return _refused(400, "BAD_REQUEST", "Name the operation to run in `operationName`.", media)
-        if context.revision is not None:
-            headers["Billing-Revision"] = str(context.revision)
-        return self._answer(result.data, result.errors, context, media, headers)
-
-    def _context(self, caller: Caller, request_id: str) -> RequestContext:
-        runtime = self.runtime
-
-        async def catalog_revision() -> int:
-            scope = revisions.catalog_scope(livemode=caller.livemode)
-            return (await runtime.book.numbers(caller.tenant.id, [scope]))[scope]
-
-        return RequestContext(
-            caller=caller,
-            database=runtime.database,
-            operations=runtime.operations,
-            sessions=runtime.sessions,
-            cache=runtime.cache,
-            catalog_revision=catalog_revision,
-            request_id=request_id,
+    async def _serve(self, request: Request, media: str, headers: dict[str, str]) -> Response:
+        caller = await self.admission.admit(request)
+        settings = self.service.runtime.settings
+        headers |= origins.check(
+            request.headers.get("origin"), request.headers.get("host"), settings.public_url, caller
         )
+        given = await read(request, body_limit=settings.graphql_body_limit, batch_limit=settings.graphql_batch_limit)
+        wanted = wanted_revision(request)
+        if wanted is not None:
+            headers["Billing-Revision"] = str(await self.service.catch_up(caller, wanted))
+        request_id = request_id_of(request)
+        headers["X-Request-Id"] = request_id
+        if isinstance(given, list):
+            return await self._batch(caller, given, request_id, media, headers)
+        job = await self.service.prepare(caller, given, request_id)
+        if job.kind is not OperationType.QUERY and request.method == "GET" and media != EVENTS:
+            raise BadRequestError(405, "METHOD_NOT_ALLOWED", "GET is for queries.")
+        if job.kind is OperationType.MUTATION and request.method == "GET":
+            raise BadRequestError(405, "METHOD_NOT_ALLOWED", "GET is for queries and live operations.")
+        if media == EVENTS:
+            return await self._events(request, caller, job, headers)
+        if job.kind is OperationType.SUBSCRIPTION:
+            message = "A live operation goes over WebSocket, or is asked for as text/event-stream."
+            raise BadRequestError(400, "LIVE_OPERATION", message)
+        answer = await self.service.answer(job, media=media)
+        return respond(answer.body, answer.status, media, headers | answer.headers)
 
-    def _answer(
-        self, data: Any, errors: list[GraphQLError] | None, context: RequestContext, media: str, headers: dict[str, str]
+    async def _batch(
+        self, caller: Caller, given: list[Asked], request_id: str, media: str, headers: dict[str, str]
     ) -> Response:
-        body: dict[str, Any] = {}
-        if errors:
-            body["errors"] = [masked(error) for error in errors]
-        executed = data is not None or any(error.path for error in errors or [])
-        if executed:
-            body["data"] = data
-        extensions: dict[str, Any] = {"requestId": context.request_id}
-        if context.revision is not None:
-            extensions["revision"] = str(context.revision)
-        body["extensions"] = extensions
-        status = 200 if executed or media == "application/json" else 400
-        if data is None and any(is_away(error.original_error) for error in errors or []):
-            status, headers = 503, headers | {"Retry-After": "1"}
-        return Response(orjson.dumps(body), status_code=status, media_type=media, headers=headers)
+        """One after the other; each has its own answer, and one that is refused does not stop the next."""
+        if media == EVENTS:
+            raise BadRequestError(400, "BAD_REQUEST", "A batch can't be answered as text/event-stream.")
+        bodies: list[dict[str, Any]] = []
+        for each in given:
+            try:
+                job = await self.service.prepare(caller, each, request_id)
+                if job.kind is OperationType.SUBSCRIPTION:
+                    raise BadRequestError(400, "LIVE_OPERATION", "A live operation can't be part of a batch.")
+                answer = await self.service.answer(job, media=JSON)
+                bodies.append(answer.body)
+                if "Billing-Revision" in answer.headers:
+                    headers["Billing-Revision"] = answer.headers["Billing-Revision"]
+            except BadRequestError as error:
+                bodies.append(refusal(error))
+        return respond(bodies, 200, media, headers)
+
+    async def _events(self, request: Request, caller: Caller, job: Job, headers: dict[str, str]) -> Response:
+        """Server-sent events, in the protocol's distinct connections mode."""
+        bearer = self.admission.bearer(request)
+        stream = self.streams.events(caller, job, lambda: self.admission.still(bearer, request, caller))
+
+        async def lines() -> AsyncIterator[bytes]:
+            async for body in stream:
+                if body is None:
+                    yield b":\n\n"  # keeps the connection open
+                else:
+                    yield b"event: next\ndata: " + orjson.dumps(body) + b"\n\n"
+            yield b"event: complete\ndata:\n\n"
+
+        kept = SECURITY | headers | {"X-Accel-Buffering": "no"}
+        return StreamingResponse(lines(), headers=kept, media_type=EVENTS)
+
+    async def _readable(self, request: Request, headers: dict[str, str]) -> dict[str, str]:
+        if "Access-Control-Allow-Origin" in headers or "origin" not in request.headers:
+            return {}
+        return await origins.readable(request, self.service.runtime.database)
+
+    def _refused(self, error: BadRequestError, media: str | None, headers: dict[str, str]) -> Response:
+        more = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+        if error.status == 405:
+            more["Allow"] = "POST"
+        if error.retry_after is not None:
+            more["Retry-After"] = str(error.retry_after)
+        return respond(refusal(error), error.status, GRAPHQL if media == GRAPHQL else JSON, headers | more)

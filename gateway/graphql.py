@@ -1,7 +1,7 @@
 """Joins the nouns of schema/ and the verbs of resolvers/ into the one GraphQL schema."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import Any, TypeVar
 
 import strawberry
 from graphql import GraphQLError
@@ -10,7 +10,8 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from observability.logs import logger
-from resolvers import customers, reads, sessions, subscriptions, sync
+from resolvers import customers, live, reads, sessions, subscriptions, sync, tokens
+from schema.access import Access, access_of
 from schema.context import RequestContext
 from schema.errors import CardError, RequestError
 from schema.inputs import (
@@ -21,14 +22,17 @@ from schema.inputs import (
     SetupIntentPayload,
     SubscriptionPayload,
 )
+from schema.live import BillingChange
 from schema.pagination import BadPageError, Connection
 from schema.sync import ReconcilePayload, SyncStatus
+from schema.tokens import ApiToken, ApiTokenPayload, SessionsPayload
 from schema.types import CheckoutSession, Customer, Invoice, Node, Payment, PaymentMethod, Plan, Subscription
 from schema.values import CURRENCY_SCALAR, MINOR_UNITS_SCALAR, Currency, MinorUnits
 from schema.viewer import Viewer
 from storage.database import is_away
 
 log = logger(__name__)
+S = TypeVar("S", bound="GatewaySchema")
 
 
 @strawberry.type(description="Reads: answered from the mirror, never by a call to Stripe.")
@@ -56,8 +60,12 @@ class Query:
     invoice: Invoice | None = strawberry.field(
         resolver=reads.invoice_by_id, description="One invoice, by id or Stripe's id."
     )
-    sync_status: SyncStatus | None = strawberry.field(
-        resolver=sync.sync_status, description="How the mirror stands with Stripe. Scope tenant:admin, null for others."
+    api_tokens: list[ApiToken] = strawberry.field(
+        resolver=tokens.api_tokens,
+        description="The tenant's API keys, newest first, at most 500. Scope tenant:admin.",
+    )
+    sync_status: SyncStatus = strawberry.field(
+        resolver=sync.sync_status, description="How the mirror stands with Stripe. Scope tenant:admin."
     )
 
 
@@ -93,12 +101,35 @@ class Mutation:
         resolver=sessions.setup_intent_create,
         description="Save a means of payment. Scope sessions:write, or one's own.",
     )
+    api_token_issue: ApiTokenPayload = strawberry.field(
+        resolver=tokens.api_token_issue, description="Make an API key. Scope tenant:admin."
+    )
+    api_token_rotate: ApiTokenPayload = strawberry.field(
+        resolver=tokens.api_token_rotate,
+        description="Make a new key in the place of another, which goes on for a while. Scope tenant:admin.",
+    )
+    api_token_revoke: ApiTokenPayload = strawberry.field(
+        resolver=tokens.api_token_revoke, description="End a key in every process at once. Scope tenant:admin."
+    )
+    customer_sessions_end: SessionsPayload = strawberry.field(
+        resolver=tokens.customer_sessions_end,
+        description="End the session tokens of a customer, or of all. Scope tenant:admin.",
+    )
     reconcile_start: ReconcilePayload = strawberry.field(
         resolver=sync.reconcile_start,
         description="Check the whole mirror against Stripe's lists, and repair it. Scope tenant:admin.",
     )
 
 
+@strawberry.type(description="Live fields, over WebSocket (graphql-transport-ws) or server-sent events.")
+class Live:
+    billing_changed: AsyncGenerator[BillingChange, None] = strawberry.subscription(
+        resolver=live.billing_changed,
+        description="Tells, by its revision, that something which the caller may see has changed.",
+    )
+
+
+TIMED_OUT = "TIMEOUT"
 AWAY = "The gateway can't reach its database now. Try again, a mutation with the same idempotencyKey."
 
 
@@ -124,7 +155,11 @@ class GatewaySchema(strawberry.Schema):
 def masked(error: GraphQLError) -> dict[str, Any]:
     """An error as clients see it: faults of theirs in full, bugs of ours without a word of what is inside."""
     shown: dict[str, Any] = dict(error.formatted)
-    if error.original_error is None:
+    # some of graphql-core's rules guess a name all the same
+    shown["message"] = error.message.partition(" Did you mean ")[0]
+    if error.original_error is None and (error.extensions or {}).get("code") == TIMED_OUT:
+        code = "TIMEOUT"
+    elif error.original_error is None:
         code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_USER_INPUT"
     elif isinstance(error.original_error, BadPageError):
         code = "BAD_USER_INPUT"
@@ -138,13 +173,29 @@ def masked(error: GraphQLError) -> dict[str, Any]:
     return shown
 
 
+def declared() -> frozenset[Access]:
+    """Every rule of access that a field or an input declares."""
+    schema = build()
+    types = (found.definition for found in schema.schema_converter.type_map.values())
+    fields = (field for type_ in types for field in getattr(type_, "fields", ()))
+    return frozenset(access_of(field) for field in fields)
+
+
 def build() -> GatewaySchema:
-    """The full schema. Callers whose token allows less are refused by the resolvers."""
-    return GatewaySchema(
-        Query,
-        Mutation,
+    """The full schema, as nobody has it: `schema/schema.graphql`."""
+    return schema_of(GatewaySchema, Query, Mutation, Live)
+
+
+def schema_of(kind: type[S], query: type, mutation: type | None, subscription: type | None, **more: Any) -> S:
+    """A schema of these roots; the types that only an interface leads to are named."""
+    errors = [RequestError, CardError] if mutation else []
+    return kind(
+        query,
+        mutation,
+        subscription,
         extensions=[ReadOnce],
-        types=[PaymentMethod, Payment, CheckoutSession, RequestError, CardError],
+        types=[PaymentMethod, Payment, CheckoutSession, *errors],
+        **more,
         config=StrawberryConfig(
             disable_field_suggestions=True,
             scalar_map={Currency: CURRENCY_SCALAR, MinorUnits: MINOR_UNITS_SCALAR},

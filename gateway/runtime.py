@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import asyncpg
 
 from billing.operations import Operations
 from billing.pressure import Limits
@@ -13,11 +16,18 @@ from gateway.models import MODELS
 from gateway.session_keys import session_keys
 from gateway.settings import Settings
 from observability import failpoints, logs
+from storage.buckets import Store, make_store
 from storage.cache import LookupCache
 from storage.database import Database, PoolLimits, open_database
 from storage.feed import Listener, RevisionBook
 from tenants.auth import Authenticator
+from tenants.last_used import LastUsed
+from tenants.providers import Providers
+from tenants.safe_fetch import fetch
 from tenants.sessions import SessionKeys
+
+log = logs.logger(__name__)
+_USED_EVERY = 30.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,7 @@ class Runtime:
     cache: LookupCache
     sessions: SessionKeys
     authenticator: Authenticator
+    buckets: Store
     wake: asyncio.Event
 
 
@@ -60,6 +71,13 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         book, cache, wake = RevisionBook(database), LookupCache(), asyncio.Event()
         sessions = SessionKeys(session_keys(settings.gateway_session_key.get_secret_value()))
         await stack.enter_async_context(running(Listener(database, book=book, wake=wake).run()))
+        buckets, redis = make_store(
+            settings.redis_url.get_secret_value(), lambda error: log.warning("redis.away", error=error)
+        )
+        if redis is not None:
+            stack.push_async_callback(redis.aclose)
+        used = LastUsed()
+        await stack.enter_async_context(running(_writing(used, database)))
         yield Runtime(
             settings=settings,
             database=database,
@@ -68,9 +86,26 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             book=book,
             cache=cache,
             sessions=sessions,
-            authenticator=Authenticator(database, book, cache, sessions),
+            authenticator=Authenticator(
+                database,
+                book,
+                cache,
+                sessions,
+                buckets,
+                used,
+                Providers(database, partial(fetch, private=settings.gateway_private_providers)),
+            ),
+            buckets=buckets,
             wake=wake,
         )
+
+
+async def _writing(used: LastUsed, database: Database) -> None:
+    """Bring the times at which keys were used into the database."""
+    while True:
+        await asyncio.sleep(_USED_EVERY)
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await used.write(database)
 
 
 @asynccontextmanager

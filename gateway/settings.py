@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.document_limits import DocumentLimits
 from gateway.user_error import UserError
+from storage.buckets import Rate
 from storage.database import APP_ROLE, SYSTEM_ROLE, DatabaseUrl, InvalidDatabaseUrlError
 
 LIVE_KEYS = ("sk_live_", "rk_live_")
@@ -55,7 +57,8 @@ class Settings(BaseSettings):
     gateway_system_pool: Pool = 10
     """Most connections that one process holds as `gateway_system`."""
     redis_url: SecretStr = _SECRET
-    """Redis as a second cache level that several machines share, as `redis://host:port/0`. Unset: memory only."""
+    """Redis that holds the buckets of cost for all machines together, as `redis://host:port/0`. Unset: each process
+    counts for itself."""
     stripe_api_key: SecretStr = _SECRET
     """The platform's secret or restricted key: `sk_test_…`, `rk_test_…`, `sk_live_…` or `rk_live_…`."""
     stripe_api_base: str = ""
@@ -70,6 +73,49 @@ class Settings(BaseSettings):
     Stripe allows 100 for an account in live mode, 25 for one endpoint and in test mode."""
     event_retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
     """Days for which the payload of a settled event is kept: it holds personal data. Its outcome stays."""
+    graphql_body_limit: Annotated[int, Field(ge=1_000, le=10_000_000)] = 262_144
+    """Most bytes of one GraphQL request's body."""
+    graphql_batch_limit: Annotated[int, Field(ge=1, le=100)] = 10
+    """Most operations in one batch."""
+    graphql_document_size: Annotated[int, Field(ge=1_000, le=1_000_000)] = 65_536
+    """Most bytes of one GraphQL document."""
+    graphql_document_tokens: Annotated[int, Field(ge=100, le=100_000)] = 4_000
+    """Most tokens of one document."""
+    graphql_depth: Annotated[int, Field(ge=5, le=50)] = 16
+    """Most levels of fields in one operation."""
+    graphql_aliases: Annotated[int, Field(ge=1, le=1_000)] = 60
+    """Most aliases in one operation."""
+    graphql_root_fields: Annotated[int, Field(ge=1, le=500)] = 30
+    """Most fields at the root of one operation."""
+    graphql_fields: Annotated[int, Field(ge=100, le=10_000)] = 1_000
+    """Most fields in one operation, those of fragments counted at each place."""
+    graphql_directives: Annotated[int, Field(ge=1, le=1_000)] = 40
+    """Most directives in one operation."""
+    graphql_introspection_most: Annotated[int, Field(ge=1, le=10_000_000)] = 300_000
+    """Most that one operation may ask of the schema about itself; the customary question has about 130,000."""
+    graphql_timeout: Annotated[float, Field(gt=0, le=300)] = 10.0
+    """Seconds that one query may take. A mutation is bounded by its requests to Stripe instead."""
+    graphql_cost_most: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
+    """Most points that one operation may cost, by its bound: a point is an object in the answer."""
+    graphql_token_points: Annotated[int, Field(ge=10, le=10_000_000)] = 50_000
+    """Points that the bucket of one token (or of one customer) holds."""
+    graphql_token_restore: Annotated[float, Field(gt=0, le=1_000_000)] = 2_500.0
+    """Points that it gains a second."""
+    graphql_tenant_points: Annotated[int, Field(ge=10, le=100_000_000)] = 500_000
+    """Points that the bucket of one tenant holds."""
+    graphql_tenant_restore: Annotated[float, Field(gt=0, le=10_000_000)] = 25_000.0
+    """Points that it gains a second."""
+    graphql_live_per_token: Annotated[int, Field(ge=1, le=1_000)] = 20
+    """Most live operations of one token (or of one customer), in one process."""
+    graphql_live_per_tenant: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """Most live operations of one tenant, in one process."""
+    graphql_init_timeout: Annotated[float, Field(gt=0, le=60)] = 3.0
+    """Seconds in which a WebSocket must begin with `connection_init`."""
+    gateway_private_providers: bool = False
+    """For tests only: lets identity providers be at private addresses and over plain http. Refused with a live key."""
+    gateway_audit_anchors: str = ""
+    """A file to which the worker appends the heads of the audit chains every minute; keep it on another machine's
+    disk. Each head is logged as well (`audit.anchor`)."""
     gateway_session_key: SecretStr = _SECRET
     """Ed25519 private key that signs customers' session tokens, as PEM or as JWK. Several keys, the newest first, as
     PEM blocks one after another or as `{"keys": […]}`: the first signs, all verify."""
@@ -153,6 +199,12 @@ class Settings(BaseSettings):
             raise ValueError("GATEWAY_FAILPOINTS is for tests and refused with a live key")
         return self
 
+    @model_validator(mode="after")
+    def _providers_are_public_while_money_moves(self) -> Self:
+        if self.livemode and self.gateway_private_providers:
+            raise ValueError("GATEWAY_PRIVATE_PROVIDERS is for tests and refused with a live key")
+        return self
+
     @property
     def livemode(self) -> bool:
         """Whether real money moves."""
@@ -162,6 +214,26 @@ class Settings(BaseSettings):
     def public_url(self) -> str:
         """Where others reach the gateway, without a slash at the end."""
         return self.gateway_public_url or f"http://{self.gateway_host}:{self.gateway_port}"
+
+    def document_limits(self) -> DocumentLimits:
+        """What one GraphQL document may hold."""
+        return DocumentLimits(
+            size=self.graphql_document_size,
+            tokens=self.graphql_document_tokens,
+            depth=self.graphql_depth,
+            aliases=self.graphql_aliases,
+            root_fields=self.graphql_root_fields,
+            fields=self.graphql_fields,
+            directives=self.graphql_directives,
+        )
+
+    def token_rate(self) -> Rate:
+        """The bucket of one token."""
+        return Rate(self.graphql_token_points, self.graphql_token_restore)
+
+    def tenant_rate(self) -> Rate:
+        """The bucket of one tenant."""
+        return Rate(self.graphql_tenant_points, self.graphql_tenant_restore)
 
     def stripe_description(self) -> str:
         """Which Stripe this process talks to, for people."""

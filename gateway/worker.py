@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from billing.effects import Effects
+from compliance.chain import Chain
 from compliance.rounds import Rounds
 from gateway.runtime import open_runtime
 from gateway.settings import Settings
@@ -18,4 +19,5 @@ async def run(settings: Settings) -> None:
         group.create_task(Jobs(database, runtime.stripe, settings.livemode).run())
         group.create_task(Effects(database, {}).run())
         group.create_task(Rounds(database, timedelta(days=settings.event_retention_days)).run())
+        group.create_task(Chain(database, settings.gateway_audit_anchors).run())
         group.create_task(Worker(database, runtime.stripe, settings.livemode).run(runtime.wake))

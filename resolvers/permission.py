@@ -6,28 +6,36 @@ from typing import Any, TypeVar
 
 from billing.errors import BillingError, Code, not_found
 from schema import ids
+from schema.access import Access, access
 from schema.context import Info
 from schema.errors import shown
 from schema.inputs import Payload
-from tenants.context import Role, Scope
+from tenants.context import Feature, Scope
 
 T = TypeVar("T", bound=Payload)
 
 
 def mutates(
-    payload: type[T], scope: Scope, *, own: bool = False
+    payload: type[T],
+    scope: Scope,
+    *,
+    own: bool = False,
+    feature: Feature | None = None,
+    own_feature: Feature | None = None,
 ) -> Callable[[Callable[..., Awaitable[T]]], Callable[..., Awaitable[T]]]:
     """Ask for a scope, and turn a refusal into the payload's `errors`.
 
-    `own` lets a customer's token through as well: the resolver then works on that customer alone.
+    `own` lets a customer's token through as well: the resolver then works on that customer alone. Who may not use the
+    mutation has no such field in its schema; it is judged here again, should the tenant's settings have changed since.
     """
+    declared = Access(scope, own, feature, own_feature)
 
     def wrap(resolve: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
         @wraps(resolve)
         async def guarded(info: Info, *args: Any, **kwargs: Any) -> T:
             caller = info.context.caller
             try:
-                if not (caller.may(scope) or (own and caller.role is Role.CUSTOMER)):
+                if not declared.allows_caller(caller):
                     raise BillingError(Code.FORBIDDEN, f"The token lacks the scope {scope}.")
                 if caller.tenant.account is None or caller.tenant.status == "disconnected":
                     raise BillingError(Code.TENANT_NOT_READY, "The tenant is not connected to Stripe.")
@@ -35,7 +43,7 @@ def mutates(
             except BillingError as error:
                 return payload(errors=[shown(error)])
 
-        return guarded
+        return access(declared)(guarded)
 
     return wrap
 

@@ -6,6 +6,7 @@ from typing import Any
 from mirror import queries
 from mirror.queries import Filters, Page, Row, Window
 from schema import ids
+from schema.access import READERS, access
 from schema.context import Info
 from schema.inputs import CustomerFilter, InvoiceFilter, Narrowed, OneId, PlanFilter, SomeIds, SubscriptionFilter
 from schema.pagination import After, BadPageError, Before, Connection, First, Last, connection, window
@@ -50,10 +51,12 @@ async def viewer(info: Info) -> Viewer:
     )
 
 
+@access(READERS)
 async def node(info: Info, id: OneId) -> Node | None:  # noqa: A002 (Relay's word)
     return await _node(info, id)
 
 
+@access(READERS)
 async def nodes(info: Info, ids: SomeIds) -> list[Node | None]:
     if len(ids) > _NODES_AT_ONCE:
         raise BadPageError(f"`ids` takes {_NODES_AT_ONCE} at the most.")
@@ -76,6 +79,7 @@ async def _node(info: Info, text: str) -> Node | None:
     return build(row) if row else None
 
 
+@access(READERS)
 async def plans(
     info: Info,
     filter: Narrowed[PlanFilter] = None,  # noqa: A002 (the API's word)
@@ -141,6 +145,7 @@ def _states(given: Sequence[Any] | None) -> list[str] | None:
     return None if given is None else [state.value for state in given]
 
 
+@access(READERS)
 async def customers(
     info: Info,
     filter: Narrowed[CustomerFilter] = None,  # noqa: A002 (the API's word)
@@ -156,6 +161,7 @@ async def customers(
     return await _list(info, "customers", asked, equal, lambda row: customer(row, masked=masked))
 
 
+@access(READERS)
 async def subscriptions(
     info: Info,
     filter: Narrowed[SubscriptionFilter] = None,  # noqa: A002 (the API's word)
@@ -169,6 +175,7 @@ async def subscriptions(
     return await _list(info, "subscriptions", window(first, last, after, before), equal, subscription)
 
 
+@access(READERS)
 async def invoices(
     info: Info,
     filter: Narrowed[InvoiceFilter] = None,  # noqa: A002 (the API's word)
@@ -183,21 +190,25 @@ async def invoices(
     return await _list(info, "invoices", window(first, last, after, before), equal, invoice)
 
 
+@access(READERS)
 async def plan_by_id(info: Info, id: OneId) -> Plan | None:  # noqa: A002 (Relay's word)
     asked = ids.stripe_id(id, "Plan")
     return await load_plan(info, asked) if asked else None
 
 
+@access(READERS)
 async def customer_by_id(info: Info, id: OneId) -> Customer | None:  # noqa: A002 (Relay's word)
     return await load_customer(info, ids.stripe_id(id, "Customer"))
 
 
+@access(READERS)
 async def subscription_by_id(info: Info, id: OneId) -> Subscription | None:  # noqa: A002 (Relay's word)
     asked = ids.stripe_id(id, "Subscription")
     row = await info.context.one("subscriptions", asked) if asked else None
     return subscription(row) if row else None
 
 
+@access(READERS)
 async def invoice_by_id(info: Info, id: OneId) -> Invoice | None:  # noqa: A002 (Relay's word)
     asked = ids.stripe_id(id, "Invoice")
     row = await info.context.one("invoices", asked) if asked else None

@@ -17,7 +17,7 @@ from schema.inputs import (
     SetupIntentPayload,
 )
 from schema.types import checkout_session
-from tenants.context import Scope
+from tenants.context import Feature, Scope
 
 
 def _address(text: str, field: str) -> str:
@@ -27,7 +27,7 @@ def _address(text: str, field: str) -> str:
     return text
 
 
-@mutates(CheckoutSessionPayload, Scope.SESSIONS_WRITE, own=True)
+@mutates(CheckoutSessionPayload, Scope.SESSIONS_WRITE, own=True, feature=Feature.CHECKOUT)
 async def checkout_session_create(info: Info, input: Input[CheckoutSessionCreateInput]) -> CheckoutSessionPayload:  # noqa: A002
     payer = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
     price = await visible(info, "prices", "Plan", input.plan, "plan")
@@ -37,6 +37,7 @@ async def checkout_session_create(info: Info, input: Input[CheckoutSessionCreate
         quantity=input.quantity,
         success_url=_address(input.success_url, "successUrl"),
         cancel_url=_address(input.cancel_url, "cancelUrl") if input.cancel_url else None,
+        allow_promotion_codes=input.allow_promotion_codes,
     )
     asked = order(info, "checkoutSessionCreate", input)
     outcome = await sessions.create_checkout(info.context.operations, asked, new)
@@ -44,7 +45,7 @@ async def checkout_session_create(info: Info, input: Input[CheckoutSessionCreate
     return CheckoutSessionPayload(checkout_session=checkout_session(row), revision=str(outcome.revision))
 
 
-@mutates(PortalSessionPayload, Scope.SESSIONS_WRITE, own=True)
+@mutates(PortalSessionPayload, Scope.SESSIONS_WRITE, own=True, feature=Feature.PORTAL)
 async def portal_session_create(info: Info, input: Input[PortalSessionCreateInput]) -> PortalSessionPayload:  # noqa: A002
     payer = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
     back = _address(input.return_url, "returnUrl")

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from resolvers.permission import mutates
+from schema.access import Access, access
 from schema.context import Info
 from schema.inputs import Input
 from schema.sync import ReconcilePayload, ReconcileStartInput, SyncDifference, SyncJob, SyncStatus
@@ -16,10 +17,8 @@ from webhooks import jobs
 _LATEST = 10
 
 
-async def sync_status(info: Info) -> SyncStatus | None:
-    """Null for who may not administer the tenant."""
-    if not info.context.caller.may(Scope.TENANT_ADMIN):
-        return None
+@access(Access(scope=Scope.TENANT_ADMIN))
+async def sync_status(info: Info) -> SyncStatus:
     read = info.context.read
     counts = {row["state"]: row for row in await read.execute_query_dict("select * from inbox_of_tenant()")}
     rows = await read.execute_query_dict(

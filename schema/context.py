@@ -1,6 +1,6 @@
 """What a resolver is handed: the caller, and loaders that gather the reads of one request into few queries."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -20,6 +20,13 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+async def _never() -> AsyncIterator[int]:
+    """Where nothing is live."""
+    none: tuple[int, ...] = ()
+    for number in none:
+        yield number
+
+
 @dataclass(slots=True)
 class RequestContext:
     """One request. Loaders live no longer than it does, so that nothing is shared between callers."""
@@ -31,6 +38,7 @@ class RequestContext:
     cache: LookupCache
     catalog_revision: Callable[[], Awaitable[int]]
     request_id: str
+    revisions: Callable[[], AsyncIterator[int]] = _never
     revision: int | None = None
     document: DocumentNode | None = None
     _loaders: dict[object, DataLoader[Any, Any]] = field(default_factory=dict)

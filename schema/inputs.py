@@ -6,9 +6,11 @@ from typing import Annotated, TypeVar
 import strawberry
 from strawberry import ID
 
+from schema.access import Access
 from schema.errors import BillingError
 from schema.types import CheckoutSession, Customer, Subscription
 from schema.values import Currency, Interval, InvoiceStatus, SubscriptionStatus
+from tenants.context import Feature
 
 T = TypeVar("T")
 Input = Annotated[T, strawberry.argument(description="What to do.")]
@@ -91,7 +93,11 @@ class SubscriptionCreateInput:
     quantity: int | None = strawberry.field(default=None, description="How many units; 1 by default.")
     trial_period_days: int | None = strawberry.field(default=None, description="Days before the first payment.")
     payment_method: ID | None = strawberry.field(default=None, description="What to pay with.")
-    coupon: str | None = strawberry.field(default=None, description="A coupon's id at Stripe.")
+    coupon: str | None = strawberry.field(
+        default=None,
+        description="A coupon's id at Stripe.",
+        metadata={"access": Access(feature=Feature.PROMOTION_CODES)},
+    )
 
 
 @strawberry.input(description="A change of a subscription's plan or quantity.")
@@ -120,6 +126,11 @@ class CheckoutSessionCreateInput:
     customer: ID | None = strawberry.field(default=None, description="Whom; a customer's own token may leave it out.")
     cancel_url: str | None = strawberry.field(default=None, description="Where to go on changing one's mind.")
     quantity: int = strawberry.field(default=1, description="How many units.")
+    allow_promotion_codes: bool = strawberry.field(
+        default=False,
+        description="Whether the page takes promotion codes.",
+        metadata={"access": Access(feature=Feature.PROMOTION_CODES)},
+    )
 
 
 @strawberry.input(description="A page on which the customer manages its billing.")
@@ -147,12 +158,12 @@ class Payload:
     revision: str | None = strawberry.field(default=None, description=REVISION)
 
 
-@strawberry.type(description="What customerCreate and customerUpdate answer.")
+@strawberry.type(description="A customer as it was written, or why it was not.")
 class CustomerPayload(Payload):
     customer: Customer | None = strawberry.field(default=None, description="The customer as it is now.")
 
 
-@strawberry.type(description="What the mutations of subscriptions answer.")
+@strawberry.type(description="A subscription as it was written, or why it was not.")
 class SubscriptionPayload(Payload):
     subscription: Subscription | None = strawberry.field(default=None, description="The subscription as it is now.")
 

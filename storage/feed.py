@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -34,6 +34,22 @@ async def _notify(connection: Connection, payload: str) -> None:
     await connection.execute_query_dict("select pg_notify($1, $2)", [REVISIONS, payload])
 
 
+class Watch:
+    """Waits for the revisions of some scopes of one tenant to move; what moves meanwhile is not missed."""
+
+    def __init__(self, tenant_id: int, scopes: Collection[str]) -> None:
+        self.wanted = frozenset((tenant_id, scope) for scope in scopes)
+        self._moved = asyncio.Event()
+
+    def stir(self) -> None:
+        self._moved.set()
+
+    async def moved(self) -> None:
+        """Return as soon as something may have changed since the last call."""
+        await self._moved.wait()
+        self._moved.clear()
+
+
 class RevisionBook:
     """The revisions that this process has heard of: bounded, and only ever raised."""
 
@@ -42,7 +58,18 @@ class RevisionBook:
         self._known: OrderedDict[tuple[int, str], int] = OrderedDict()
         self._max_entries = max_entries
         self._gaps = 0
+        self._watches: set[Watch] = set()
         self.listening = False
+
+    @contextmanager
+    def watching(self, tenant_id: int, scopes: Collection[str]) -> Iterator[Watch]:
+        """A watch on these scopes, for as long as the block lasts."""
+        watch = Watch(tenant_id, scopes)
+        self._watches.add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
 
     async def numbers(self, tenant_id: int, scopes: Collection[str]) -> dict[str, int]:
         """The scopes' numbers for the bound tenant; while nothing is heard they are read from the database."""
@@ -77,12 +104,18 @@ class RevisionBook:
         """After a gap in hearing everything may have changed."""
         self._gaps += 1
         self._known.clear()
+        for watch in self._watches:
+            watch.stir()
 
     def hear(self, payload: str) -> None:
         """Take in one announcement, also of scopes not held yet: one of them may be being read, as it was before."""
         number, scopes = orjson.loads(payload)
-        for tenant_id, scope in scopes:
-            self.raise_to((tenant_id, scope), number)
+        told = {(tenant_id, scope) for tenant_id, scope in scopes}
+        for scope in told:
+            self.raise_to(scope, number)
+        for watch in self._watches:
+            if not watch.wanted.isdisjoint(told):
+                watch.stir()
 
 
 class Listener:

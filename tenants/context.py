@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -26,6 +27,16 @@ class Scope(StrEnum):
     TENANT_ADMIN = "tenant:admin"
 
 
+class Feature(StrEnum):
+    """What a tenant may switch on and off; what is off is not in its schemas."""
+
+    CHECKOUT = "checkout"
+    PORTAL = "portal"
+    PROMOTION_CODES = "promotion_codes"
+    CUSTOMER_CHANGES = "customer_changes"
+
+
+DEFAULT_FEATURES = (Feature.CHECKOUT, Feature.PORTAL, Feature.PROMOTION_CODES)
 WRITES = frozenset({Scope.CUSTOMERS_WRITE, Scope.SUBSCRIPTIONS_WRITE, Scope.PAYMENTS_WRITE, Scope.SESSIONS_WRITE})
 PARTNER_SCOPES = frozenset({Scope.READ}) | WRITES
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
@@ -50,6 +61,9 @@ class TenantInfo:
     status: str
     default_currency: str
     features: frozenset[str]
+    cors_origins: frozenset[str] = frozenset()
+    sessions_from: datetime | None = None
+    trusted_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,11 @@ class Caller:
     @property
     def livemode(self) -> bool:
         return self.tenant.livemode
+
+    @property
+    def purse(self) -> str:
+        """What the cost of the caller's operations is charged to, within the tenant."""
+        return self.customer or self.token
 
     @property
     def actor(self) -> str:

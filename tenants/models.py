@@ -4,7 +4,7 @@ from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.models import Model
 
-from tenants.context import TenantInfo
+from tenants.context import DEFAULT_FEATURES, TenantInfo
 
 
 class Tenant(Model):
@@ -20,7 +20,10 @@ class Tenant(Model):
     account_id = fields.TextField(null=True)
     livemode = fields.BooleanField()
     status = fields.TextField(default="pending")
-    features = ArrayField(element_type="text", default=list)
+    features = ArrayField(element_type="text", default=lambda: [feature.value for feature in DEFAULT_FEATURES])
+    cors_origins = ArrayField(element_type="text", default=list)
+    sessions_from = fields.DatetimeField(null=True)
+    trusted_only = fields.BooleanField(default=False)
     created = fields.DatetimeField(auto_now_add=True)
 
     class Meta:
@@ -38,6 +41,9 @@ class Tenant(Model):
             status=self.status,
             default_currency=self.default_currency,
             features=frozenset(self.features),
+            cors_origins=frozenset(self.cors_origins),
+            sessions_from=self.sessions_from,
+            trusted_only=self.trusted_only,
         )
 
 
@@ -55,6 +61,8 @@ class ApiToken(Model):
     created = fields.DatetimeField(auto_now_add=True)
     expires_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
+    replaced_by = fields.TextField(null=True)
 
     class Meta:
         table = "api_tokens"
@@ -71,6 +79,7 @@ class PlatformToken(Model):
     created = fields.DatetimeField(auto_now_add=True)
     expires_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "platform_tokens"

@@ -1,7 +1,8 @@
 """Where tenants and keys are written: each write raises the tenant's settings revision, in its transaction."""
 
-from collections.abc import Collection
-from datetime import UTC, datetime
+import secrets
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 
 from storage import revisions
 from storage.database import Connection, Database
@@ -85,12 +86,107 @@ async def issue_platform_key(database: Database, *, name: str, livemode: bool) -
     return text
 
 
-async def revoke_key(database: Database, public_id: str) -> None:
-    """End a key now; raises UnknownTokenError."""
+async def rotate_key(database: Database, public_id: str, *, overlap: timedelta, tenant_id: int | None = None) -> str:
+    """A new key with the rights of an old one, which goes on for the overlap; returns the new key's text.
+
+    `tenant_id` limits it to that tenant's keys. Raises UnknownTokenError for a key that is not there or has ended.
+    """
+    now = datetime.now(UTC)
     async with database.system_transaction() as connection:
         rows = await connection.execute_query_dict(
-            "update api_tokens set revoked_at = coalesce(revoked_at, $2) where public_id = $1 returning tenant_id",
-            [public_id, datetime.now(UTC)],
+            "select * from api_tokens where public_id = $1 and revoked_at is null"
+            " and ($2::bigint is null or tenant_id = $2) and (expires_at is null or expires_at > $3) for update",
+            [public_id, tenant_id, now],
+        )
+        if not rows:
+            raise UnknownTokenError(public_id)
+        old = rows[0]
+        text, key = tokens.generate(livemode=old["livemode"])
+        await connection.execute_query(
+            "insert into api_tokens (tenant_id, public_id, secret_hash, name, role, scopes, livemode, expires_at)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            [old["tenant_id"], key.public_id, key.secret_hash, old["name"], old["role"], old["scopes"],
+             old["livemode"], old["expires_at"]],
+        )  # fmt: skip
+        await connection.execute_query(
+            "update api_tokens set expires_at = least(expires_at, $2), replaced_by = $3 where public_id = $1",
+            [public_id, now + overlap, key.public_id],
+        )
+        number = await _settings_changed(connection, old["tenant_id"])
+    await announce(database.system, {(old["tenant_id"], revisions.SETTINGS)}, number)
+    return text
+
+
+async def end_sessions(database: Database, tenant_id: int, customer: str | None) -> datetime:
+    """End every session token of a customer, or of all, that was issued until now; returns that moment."""
+    now = datetime.now(UTC)
+    async with database.system_transaction() as connection:
+        if customer is None:
+            await connection.execute_query("update tenants set sessions_from = $2 where id = $1", [tenant_id, now])
+        else:
+            await connection.execute_query(
+                "insert into session_revocations (tenant_id, customer_id, valid_from) values ($1, $2, $3)"
+                " on conflict (tenant_id, customer_id) do update set valid_from = excluded.valid_from",
+                [tenant_id, customer, now],
+            )
+        number = await _settings_changed(connection, tenant_id)
+    await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
+    return now
+
+
+async def add_provider(
+    database: Database, tenant: Tenant, *, issuer: str, jwks_url: str, claim: str, algorithms: Collection[str]
+) -> str:
+    """Register an identity provider; returns the audience that its tokens for us must name."""
+    audience = f"billing-gateway:{tenant.slug}:{secrets.token_hex(8)}"
+    async with database.system_transaction() as connection:
+        await connection.execute_query(
+            "insert into identity_providers (tenant_id, issuer, audience, jwks_url, claim, algorithms)"
+            " values ($1, $2, $3, $4, $5, $6)",
+            [tenant.id, issuer, audience, jwks_url, claim, sorted(algorithms)],
+        )
+    return audience
+
+
+async def remove_provider(database: Database, tenant_id: int, audience: str) -> bool:
+    """Forget an identity provider: its tokens are refused from now on."""
+    removed = await database.system.execute_query_dict(
+        "delete from identity_providers where tenant_id = $1 and audience = $2 returning id", [tenant_id, audience]
+    )
+    return bool(removed)
+
+
+async def trust_documents(database: Database, tenant_id: int, documents: Mapping[str, tuple[str, str]]) -> None:
+    """Register documents by their hashes, each as (name, text)."""
+    async with database.system_transaction() as connection:
+        for hash_, (name, document) in documents.items():
+            await connection.execute_query(
+                "insert into trusted_documents (tenant_id, hash, name, document) values ($1, $2, $3, $4)"
+                " on conflict (tenant_id, hash) do update set name = excluded.name",
+                [tenant_id, hash_, name, document],
+            )
+        number = await _settings_changed(connection, tenant_id)
+    await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
+
+
+async def forget_document(database: Database, tenant_id: int, hash_: str) -> bool:
+    """Take a document out of the list."""
+    async with database.system_transaction() as connection:
+        rows = await connection.execute_query_dict(
+            "delete from trusted_documents where tenant_id = $1 and hash = $2 returning hash", [tenant_id, hash_]
+        )
+        number = await _settings_changed(connection, tenant_id)
+    await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
+    return bool(rows)
+
+
+async def revoke_key(database: Database, public_id: str, *, tenant_id: int | None = None) -> None:
+    """End a key now; raises UnknownTokenError. `tenant_id` limits it to that tenant's keys."""
+    async with database.system_transaction() as connection:
+        rows = await connection.execute_query_dict(
+            "update api_tokens set revoked_at = coalesce(revoked_at, $2) where public_id = $1"
+            " and ($3::bigint is null or tenant_id = $3) returning tenant_id",
+            [public_id, datetime.now(UTC), tenant_id],
         )
         if not rows:
             raise UnknownTokenError(public_id)

@@ -31,6 +31,7 @@ class Session:
     customer: str
     livemode: bool
     expires: datetime
+    issued: datetime
 
 
 class SessionKeys:
@@ -54,7 +55,7 @@ class SessionKeys:
             "sub": customer,
             "tenant": tenant,
             "livemode": livemode,
-            "iat": int(now.timestamp()),
+            "iat": round(now.timestamp(), 3),  # a revocation must tell tokens of one second apart
             "exp": int((now + lifetime).timestamp()),
         }
         header = {"alg": _ALGORITHM, "typ": _TYPE, "kid": self._signing.kid}
@@ -77,7 +78,11 @@ class SessionKeys:
 
 def _session(claims: Mapping[str, Any], now: datetime) -> Session:
     tenant, customer, livemode, expires = (claims.get(name) for name in ("tenant", "sub", "livemode", "exp"))
+    issued = claims.get("iat")
     well_formed = isinstance(tenant, str) and isinstance(customer, str) and isinstance(livemode, bool)
-    if not well_formed or not isinstance(expires, int):
+    if not well_formed or not isinstance(expires, int) or not isinstance(issued, int | float):
         raise InvalidSessionError
-    return Session(str(tenant), str(customer), bool(livemode), datetime.fromtimestamp(expires, now.tzinfo))
+    if issued > now.timestamp() + 60 or expires - issued > LONGEST.total_seconds() + 1:
+        raise InvalidSessionError
+    end, begin = (datetime.fromtimestamp(float(at), now.tzinfo) for at in (expires, issued))
+    return Session(str(tenant), str(customer), bool(livemode), end, begin)

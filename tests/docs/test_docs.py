@@ -8,7 +8,7 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from billing.errors import Code
-from gateway import admin_commands, mirror_commands
+from gateway import access_commands, admin_commands, mirror_commands
 from gateway.cli import cli
 from tenants.auth import Refusal
 from tests.docs import reading
@@ -35,8 +35,8 @@ def test_every_refusal_to_let_in_is_explained() -> None:
 
 
 def test_every_refusal_of_the_endpoint_is_explained_with_its_status() -> None:
-    path = "gateway/endpoint.py"
-    answered = reading.refusals(path, "BadRequestError") | reading.refusals(path, "_refused")
+    paths = ("endpoint", "execution", "live", "origins", "persisted", "wire")
+    answered = {one for path in paths for one in reading.refusals(f"gateway/{path}.py", "BadRequestError")}
     assert codes_and_statuses("Not executed") == answered
 
 
@@ -57,6 +57,7 @@ def test_every_refusal_of_a_webhook_is_explained_with_its_status() -> None:
 
 def all_commands() -> set[tuple[str, ...]]:
     groups = {"tenants": admin_commands.tenants, "tokens": admin_commands.tokens}
+    groups |= {name: getattr(access_commands, name) for name in ("audit", "documents", "providers")}
     groups |= {"inbox": mirror_commands.inbox, "mirror": mirror_commands.mirror}
     assert all(isinstance(group, click.Group) for group in groups.values())
     parts = {(name, part) for name, group in groups.items() for part in group.commands}

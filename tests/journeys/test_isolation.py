@@ -1,6 +1,7 @@
 """Nobody sees what is another's: a foreign id is answered to the byte like one that names nothing."""
 
 import codecs
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ ALL = """{ plans(first: 100) { nodes { id stripeId } } customers(first: 100) { n
   invoices(first: 100) { nodes { id stripeId lines { stripeId } payments { id stripeId } } } }"""
 # What a customer's own token may never do, whoever is named.
 PARTNERS_ONLY = {"customerTokenCreate", "subscriptionCreate"}
+ADMINS_ONLY = {"customerSessionsEnd"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,20 @@ class Client:
         assert answer.status_code == 200, body
         data: dict[str, Any] = body["data"]
         assert "errors" not in body, body
-        return answer.content.replace(body["extensions"]["requestId"].encode(), b""), data
+        return self._without_itself(answer, body), data
+
+    def refused(self, query: str, variables: Mapping[str, Any]) -> tuple[bytes, set[str]]:
+        """The answer to a mutation that this caller's schema does not have, and its codes."""
+        answer = self.http.post(self.url, json={"query": query, "variables": variables}, headers=self.headers)
+        body = answer.json()
+        assert "data" not in body, body
+        return self._without_itself(answer, body), {error["extensions"]["code"] for error in body["errors"]}
+
+    @staticmethod
+    def _without_itself(answer: httpx.Response, body: dict[str, Any]) -> bytes:
+        """The bytes without what is the request's own: its id, and what is left in the bucket."""
+        content = answer.content.replace(body["extensions"]["requestId"].encode(), b"")
+        return re.sub(rb'"available":\d+', b"", content)
 
 
 def missing(stripe_id: str) -> str:
@@ -230,9 +245,10 @@ def inputs(own: Mapping[str, str], key: str) -> dict[str, dict[str, Any]]:
         "checkoutSessionCreate": {"customer": own["customer"], "plan": own["plan"], "successUrl": back},
         "portalSessionCreate": {"customer": own["customer"], "returnUrl": back},
         "setupIntentCreate": {"customer": own["customer"]},
+        "customerSessionsEnd": {"customer": own["customer"]},
     }
     for mutation, given in found.items():
-        if mutation != "customerTokenCreate":
+        if mutation not in {"customerTokenCreate", "customerSessionsEnd"}:
             given["idempotencyKey"] = key
     return found
 
@@ -264,11 +280,19 @@ def test_a_mutation_of_what_is_anothers_is_refused_like_one_of_nothing(
                 type_ = name[0].upper() + name[1:]
                 if stranger.sibling and type_ == "Plan":
                     continue
-                refused = stranger.customer and mutation in PARTNERS_ONLY
-                wanted = ("FORBIDDEN", None) if refused else ("NOT_FOUND", name)
+                refused = (stranger.customer and mutation in PARTNERS_ONLY) or (
+                    mutation in ADMINS_ONLY and not stranger.name.endswith("admin")
+                )
+                wanted = ("NOT_FOUND", name)
                 for form, value, other in forms(owner, type_):
                     case = f"{mutation} with {name} by {form}, asked by {stranger.name}"
                     base = inputs(own, owner.idempotency_key)[mutation]
+                    if refused:
+                        found, codes = client.refused(query, {"input": base | {name: value}})
+                        assert codes == {"GRAPHQL_VALIDATION_FAILED"}, case
+                        assert found == client.refused(query, {"input": base | {name: other}})[0], case
+                        sent += 1
+                        continue
                     found, data = client.send(query, {"input": base | {name: value}})
                     made = data["made"]
                     assert [(error["code"], error["field"]) for error in made.pop("errors")] == [wanted], case

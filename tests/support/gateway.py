@@ -3,28 +3,33 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 from joserfc.jwk import OKPKey
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from billing.operations import Operations
 from billing.stripe_client import StripeGateway
-from gateway import graphql
-from gateway.endpoint import Endpoint
+from gateway.app import endpoint_of, graphql_socket
 from gateway.runtime import Runtime
 from gateway.settings import Settings
+from gateway.wire import GRAPHQL
+from storage.buckets import MemoryStore
 from storage.cache import LookupCache
 from storage.database import Database
 from storage.feed import RevisionBook
 from tenants.auth import Authenticator
+from tenants.last_used import LastUsed
+from tenants.providers import Providers
+from tenants.safe_fetch import fetch
 from tenants.sessions import SessionKeys
 
 
 def runtime(database: Database, stripe: StripeGateway) -> Runtime:
     """What the endpoint works with; the logs stay as the test run has them."""
-    book, cache = RevisionBook(database), LookupCache()
+    book, cache, buckets = RevisionBook(database), LookupCache(), MemoryStore()
     sessions = SessionKeys([OKPKey.generate_key("Ed25519").as_pem(private=True).decode()])
     return Runtime(
         settings=Settings(),
@@ -34,7 +39,10 @@ def runtime(database: Database, stripe: StripeGateway) -> Runtime:
         book=book,
         cache=cache,
         sessions=sessions,
-        authenticator=Authenticator(database, book, cache, sessions),
+        authenticator=Authenticator(
+            database, book, cache, sessions, buckets, LastUsed(), Providers(database, partial(fetch, private=True))
+        ),
+        buckets=buckets,
         wake=asyncio.Event(),
     )
 
@@ -45,9 +53,17 @@ async def endpoint_client(database: Database) -> AsyncIterator[tuple[httpx.Async
     stripe = StripeGateway(api_key="sk_test_nobody", base="http://127.0.0.1:1", timeout=1.0)
     try:
         held = runtime(database, stripe)
-        app = Starlette(routes=[Route("/graphql", Endpoint(held, graphql.build()).__call__, methods=["GET", "POST"])])
+        app = Starlette(
+            routes=[
+                Route("/graphql", endpoint_of(held).__call__, methods=["GET", "POST", "OPTIONS"]),
+                WebSocketRoute("/graphql", graphql_socket),
+            ]
+        )
+        app.state.endpoint = endpoint_of(held)
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://gateway", headers={"accept": GRAPHQL}
+        ) as client:
             yield client, held
     finally:
         await stripe.close()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -10,14 +11,18 @@ import pytest
 from joserfc.jwk import OKPKey
 
 from storage.binding import bound_tenant
+from storage.buckets import MemoryStore
 from storage.cache import LookupCache
 from storage.database import Database
 from storage.feed import RevisionBook
 from tenants import tokens
 from tenants.auth import AuthenticationError, Authenticator, Refusal
 from tenants.context import ROLE_SCOPES, Role, Scope
+from tenants.last_used import LastUsed
 from tenants.models import Tenant
+from tenants.providers import Providers
 from tenants.registry import issue_key, issue_platform_key, revoke_key, save_tenant
+from tenants.safe_fetch import fetch
 from tenants.sessions import SessionKeys
 from tests.support.tenants import Two, new_tenant
 
@@ -26,7 +31,15 @@ SESSIONS = SessionKeys([OKPKey.generate_key("Ed25519").as_pem(private=True).deco
 
 @pytest.fixture
 async def door(opened: Database) -> AsyncIterator[Authenticator]:
-    yield Authenticator(opened, RevisionBook(opened), LookupCache(), SESSIONS)
+    yield Authenticator(
+        opened,
+        RevisionBook(opened),
+        LookupCache(),
+        SESSIONS,
+        MemoryStore(),
+        LastUsed(),
+        Providers(opened, partial(fetch, private=True)),
+    )
     assert bound_tenant() is None
 
 

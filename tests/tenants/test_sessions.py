@@ -42,7 +42,7 @@ def _part(value: Any) -> str:
 
 
 def test_a_token_says_whom_it_speaks_for() -> None:
-    assert KEYS.verify(_mint(), now=NOW) == Session("clinic", "cus_1", False, NOW + 15 * MINUTE)
+    assert KEYS.verify(_mint(), now=NOW) == Session("clinic", "cus_1", False, NOW + 15 * MINUTE, NOW)
     assert KEYS.verify(_signed(_claims()), now=NOW).customer == "cus_1"
 
 

@@ -1,0 +1,148 @@
+"""The commands for what stands around keys: the audit log, identity providers, trusted documents."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from compliance import chain
+from gateway.admin_commands import find_tenant, with_runtime
+from gateway.runtime import Runtime
+from gateway.user_error import UserError
+from gateway.wire import hash_of
+from tenants import registry
+from tenants.providers import ALGORITHMS
+from tenants.safe_fetch import UnsafeAddressError, check_address
+
+
+@click.group()
+def audit() -> None:
+    """The audit log."""
+
+
+@audit.command("verify")
+@click.option(
+    "--anchors",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The file of GATEWAY_AUDIT_ANCHORS, best as another machine has kept it.",
+)
+def verify(anchors: Path | None) -> None:
+    """Compare every entry with the chain, and the chain with its anchors; ends with 1 where anything was changed."""
+    try:
+        known = chain.read_anchors(anchors.read_text("utf-8")) if anchors else []
+    except ValueError as error:
+        raise UserError(f"{anchors}: {error}") from None
+    found = with_runtime(lambda runtime: chain.verify(runtime.database, known))
+    for finding in found:
+        click.echo(str(finding))
+    if found:
+        sys.exit(1)
+    click.echo(f"the audit log is as it was written ({len(known)} anchors)")
+
+
+@click.group()
+def providers() -> None:
+    """Tenants' own identity providers, whose tokens customers may bring."""
+
+
+@providers.command("add")
+@click.argument("tenant")
+@click.option("--issuer", required=True, help="The `iss` of its tokens, to the letter.")
+@click.option("--jwks-url", required=True, help="Where its public keys are, over https.")
+@click.option("--claim", default="sub", show_default=True, help="The claim that holds the customer's external id.")
+@click.option("--algorithm", "algorithms", multiple=True, type=click.Choice(ALGORITHMS), default=("RS256", "ES256"))
+def add_provider(tenant: str, issuer: str, jwks_url: str, claim: str, algorithms: tuple[str, ...]) -> None:
+    """Register a provider, and print the audience that its tokens for this tenant must name."""
+
+    async def work(runtime: Runtime) -> str:
+        try:
+            check_address(jwks_url, private=runtime.settings.gateway_private_providers)
+        except UnsafeAddressError as error:
+            raise UserError(f"--jwks-url: {error}") from None
+        owner = await find_tenant(runtime, tenant)
+        return await registry.add_provider(
+            runtime.database, owner, issuer=issuer, jwks_url=jwks_url, claim=claim, algorithms=algorithms
+        )
+
+    click.echo(with_runtime(work))
+
+
+@providers.command("list")
+@click.argument("tenant")
+def list_providers(tenant: str) -> None:
+    """A tenant's providers: audience, issuer, keys, claim."""
+
+    async def work(runtime: Runtime) -> list[str]:
+        owner = await find_tenant(runtime, tenant)
+        rows = await runtime.database.system.execute_query_dict(
+            "select audience, issuer, jwks_url, claim from identity_providers where tenant_id = $1 order by id",
+            [owner.id],
+        )
+        return ["\t".join(row.values()) for row in rows]
+
+    for line in with_runtime(work):
+        click.echo(line)
+
+
+@providers.command("remove")
+@click.argument("tenant")
+@click.argument("audience")
+def remove_provider(tenant: str, audience: str) -> None:
+    """Forget a provider: its tokens are refused from now on."""
+
+    async def work(runtime: Runtime) -> bool:
+        return await registry.remove_provider(runtime.database, (await find_tenant(runtime, tenant)).id, audience)
+
+    if not with_runtime(work):
+        raise UserError(f"{tenant} has no provider with the audience {audience}")
+
+
+@click.group()
+def documents() -> None:
+    """Documents that a tenant's front ends may send by their hash alone."""
+
+
+@documents.command("trust")
+@click.argument("tenant")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def trust(tenant: str, files: tuple[Path, ...]) -> None:
+    """Register files with one document each, and print their hashes."""
+    texts = [(file.stem, file.read_text("utf-8")) for file in files]
+    found = {hash_of(text): (name, text) for name, text in texts}
+
+    async def work(runtime: Runtime) -> None:
+        await registry.trust_documents(runtime.database, (await find_tenant(runtime, tenant)).id, found)
+
+    with_runtime(work)
+    for hash_, (name, _) in found.items():
+        click.echo(f"{hash_}\t{name}")
+
+
+@documents.command("list")
+@click.argument("tenant")
+def list_documents(tenant: str) -> None:
+    """A tenant's documents: hash and name."""
+
+    async def work(runtime: Runtime) -> list[str]:
+        owner = await find_tenant(runtime, tenant)
+        rows = await runtime.database.system.execute_query_dict(
+            "select hash, name from trusted_documents where tenant_id = $1 order by name, hash", [owner.id]
+        )
+        return [f"{row['hash']}\t{row['name']}" for row in rows]
+
+    for line in with_runtime(work):
+        click.echo(line)
+
+
+@documents.command("forget")
+@click.argument("tenant")
+@click.argument("document_hash")
+def forget(tenant: str, document_hash: str) -> None:
+    """Take a document out of the list."""
+
+    async def work(runtime: Runtime) -> bool:
+        owner = await find_tenant(runtime, tenant)
+        return await registry.forget_document(runtime.database, owner.id, document_hash)
+
+    if not with_runtime(work):
+        raise UserError(f"{tenant} has no document {document_hash}")

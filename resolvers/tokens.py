@@ -1,0 +1,124 @@
+"""API keys and session tokens, for the tenant's administrators."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from billing.errors import BillingError, Code
+from resolvers.permission import mutates, visible
+from schema.access import Access, access
+from schema.context import Info
+from schema.inputs import Input
+from schema.tokens import (
+    ROLES,
+    ApiToken,
+    ApiTokenIssueInput,
+    ApiTokenPayload,
+    ApiTokenRevokeInput,
+    ApiTokenRotateInput,
+    CustomerSessionsEndInput,
+    SessionsPayload,
+)
+from tenants import audit, models, registry, tokens
+from tenants.context import Scope
+
+_MOST_LISTED = 500
+_COLUMNS = "public_id, name, role, scopes, created, last_used_at, expires_at, revoked_at, replaced_by"
+
+
+@access(Access(scope=Scope.TENANT_ADMIN))
+async def api_tokens(info: Info) -> list[ApiToken]:
+    rows = await info.context.read.execute_query_dict(
+        f"select {_COLUMNS} from api_tokens where tenant_id = $1 order by id desc limit {_MOST_LISTED}",  # noqa: S608
+        [info.context.caller.tenant.id],
+    )
+    return [ApiToken(**row) for row in rows]
+
+
+@mutates(ApiTokenPayload, Scope.TENANT_ADMIN)
+async def api_token_issue(info: Info, input: Input[ApiTokenIssueInput]) -> ApiTokenPayload:  # noqa: A002 (the API's word)
+    role = ROLES.get(input.role)
+    if role is None:
+        raise BillingError(Code.INVALID_INPUT, "role takes partner, admin or support.", field="role")
+    if not 1 <= len(input.name) <= 100 or "\0" in input.name:
+        raise BillingError(Code.INVALID_INPUT, "A name has 1 to 100 characters.", field="name")
+    days = input.expires_in_days
+    if days is not None and not 1 <= days <= 3650:
+        raise BillingError(Code.INVALID_INPUT, "expiresInDays takes 1 to 3650.", field="expiresInDays")
+    tenant = await models.Tenant.get(id=info.context.caller.tenant.id)
+    text = await registry.issue_key(
+        info.context.database,
+        tenant,
+        role=role,
+        name=input.name,
+        scopes=input.scopes,
+        expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
+    )
+    return await _made(info, "apiTokenIssue", text)
+
+
+@mutates(ApiTokenPayload, Scope.TENANT_ADMIN)
+async def api_token_rotate(info: Info, input: Input[ApiTokenRotateInput]) -> ApiTokenPayload:  # noqa: A002
+    if not 0 <= input.overlap_seconds <= 30 * 86_400:
+        raise BillingError(Code.INVALID_INPUT, "overlapSeconds takes 0 to 2592000.", field="overlapSeconds")
+    try:
+        text = await registry.rotate_key(
+            info.context.database,
+            _public_id(input.public_id),
+            overlap=timedelta(seconds=input.overlap_seconds),
+            tenant_id=info.context.caller.tenant.id,
+        )
+    except registry.UnknownTokenError:
+        raise _unknown() from None
+    return await _made(info, "apiTokenRotate", text)
+
+
+@mutates(ApiTokenPayload, Scope.TENANT_ADMIN)
+async def api_token_revoke(info: Info, input: Input[ApiTokenRevokeInput]) -> ApiTokenPayload:  # noqa: A002
+    public_id = _public_id(input.public_id)
+    try:
+        await registry.revoke_key(info.context.database, public_id, tenant_id=info.context.caller.tenant.id)
+    except registry.UnknownTokenError:
+        raise _unknown() from None
+    await _told(info, "apiTokenRevoke", public_id)
+    return ApiTokenPayload(api_token=await _listed(info, public_id))
+
+
+@mutates(SessionsPayload, Scope.TENANT_ADMIN)
+async def customer_sessions_end(info: Info, input: Input[CustomerSessionsEndInput]) -> SessionsPayload:  # noqa: A002
+    customer = None
+    if input.customer is not None:
+        customer = (await visible(info, "customers", "Customer", input.customer, "customer"))["stripe_id"]
+    ended = await registry.end_sessions(info.context.database, info.context.caller.tenant.id, customer)
+    await _told(info, "customerSessionsEnd", customer)
+    return SessionsPayload(ended_at=ended)
+
+
+async def _made(info: Info, action: str, text: str) -> ApiTokenPayload:
+    public_id = tokens.parse(text).public_id
+    await _told(info, action, public_id)
+    return ApiTokenPayload(token=text, api_token=await _listed(info, public_id))
+
+
+async def _listed(info: Info, public_id: str) -> ApiToken | None:
+    rows = await info.context.read.execute_query_dict(
+        f"select {_COLUMNS} from api_tokens where tenant_id = $1 and public_id = $2",  # noqa: S608
+        [info.context.caller.tenant.id, public_id],
+    )
+    return ApiToken(**rows[0]) if rows else None
+
+
+async def _told(info: Info, action: str, target: str | None) -> None:
+    context = info.context
+    await audit.record(
+        context.read, context.caller, action=action, outcome="ok", target=target, request_id=context.request_id
+    )
+
+
+def _public_id(text: str) -> str:
+    if "\0" in text or len(text) > 100:
+        raise _unknown()
+    return text
+
+
+def _unknown() -> Any:
+    return BillingError(Code.NOT_FOUND, "There is no such key.", field="publicId")

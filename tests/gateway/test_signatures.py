@@ -1,0 +1,108 @@
+"""Each caller's own schema: what it hides is absent everywhere, and the generated page of permissions is current."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from graphql import build_schema, get_introspection_query
+
+from gateway.permissions_page import page
+from gateway.signatures import Schemas, Signature, build
+from storage.database import Database
+from tenants.context import DEFAULT_FEATURES, ROLE_SCOPES, Feature, Role, Scope
+from tenants.registry import issue_key, save_tenant
+from tests.support.gateway import endpoint_client
+from tests.support.tenants import Two
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def _sdl(role: Role, *, scopes: frozenset[Scope] | None = None, features: tuple[str, ...] = DEFAULT_FEATURES) -> str:
+    granted = ROLE_SCOPES[role] if scopes is None else scopes
+    return build(Signature(role, granted, frozenset(features))).as_str()
+
+
+@pytest.mark.parametrize(
+    ("role", "seen", "hidden"),
+    [
+        (
+            Role.CUSTOMER,
+            {"portalSessionCreate", "customerUpdate"},
+            {"customerCreate", "syncStatus", "subscriptionChange"},
+        ),
+        (Role.PARTNER, {"customerCreate", "subscriptionChange"}, {"syncStatus", "reconcileStart", "apiTokens"}),
+        (Role.ADMIN, {"customerCreate", "syncStatus", "reconcileStart", "apiTokens"}, set()),
+        (Role.SUPPORT, {"customers", "invoices"}, {"type Mutation", "syncStatus", "BillingError", "Payload"}),
+        (Role.PLATFORM, {"syncStatus", "reconcileStart"}, {"customerCreate", "portalSessionCreate"}),
+    ],
+)
+def test_a_roles_schema_holds_what_it_may_use_and_nothing_else(role: Role, seen: set[str], hidden: set[str]) -> None:
+    sdl = _sdl(role)
+    build_schema(sdl)
+    assert {word for word in seen if word not in sdl} == set()
+    assert {word for word in hidden if word in sdl} == set()
+
+
+def test_a_feature_that_is_off_is_nowhere() -> None:
+    for feature, words in (
+        (Feature.PORTAL, {"portalSessionCreate", "PortalSession"}),
+        (Feature.CHECKOUT, {"checkoutSessionCreate"}),
+        (Feature.PROMOTION_CODES, {"coupon", "allowPromotionCodes"}),
+    ):
+        off = tuple(each for each in DEFAULT_FEATURES if each is not feature)
+        assert {word for word in words if word in _sdl(Role.ADMIN, features=off)} == set(), feature
+        assert {word for word in words if word not in _sdl(Role.ADMIN)} == set(), feature
+    assert "subscriptionChange" in _sdl(Role.CUSTOMER, features=(*DEFAULT_FEATURES, Feature.CUSTOMER_CHANGES))
+
+
+def test_a_token_without_the_scope_to_read_sees_no_noun() -> None:
+    sdl = _sdl(Role.PARTNER, scopes=frozenset({Scope.SESSIONS_WRITE}))
+    assert "customers(" not in sdl
+    assert "portalSessionCreate" in sdl
+
+
+def test_signatures_that_see_the_same_share_a_schema() -> None:
+    schemas = Schemas(kept=2)
+    one = schemas.of(Signature(Role.PARTNER, ROLE_SCOPES[Role.PARTNER], frozenset(DEFAULT_FEATURES)))
+    again = schemas.of(Signature(Role.PARTNER, ROLE_SCOPES[Role.PARTNER], frozenset({*DEFAULT_FEATURES})))
+    other = schemas.of(Signature(Role.SUPPORT, ROLE_SCOPES[Role.SUPPORT], frozenset(DEFAULT_FEATURES)))
+    assert one is again
+    assert one is not other
+
+
+async def _told(client: httpx.AsyncClient, key: str, query: str) -> tuple[int, str]:
+    answer = await client.post("/graphql", json={"query": query}, headers={"authorization": f"Bearer {key}"})
+    return answer.status_code, answer.text
+
+
+async def test_what_is_hidden_is_told_like_what_never_was(opened: Database, two: Two) -> None:
+    support = await issue_key(opened, two.clinic, role=Role.SUPPORT, name="support")
+    async with endpoint_client(opened) as (client, _):
+        for query, never in (
+            ("{ syncStatus { deadEvents } }", "{ syncStatux { deadEvents } }"),
+            ('{ __type(name: "SyncStatus") { name } }', '{ __type(name: "SyncStatux") { name } }'),
+        ):
+            (status, hidden), (same, missing) = [await _told(client, support, each) for each in (query, never)]
+            assert status == same
+            known = [text.partition('"requestId"')[0].replace("syncStatux", "syncStatus") for text in (hidden, missing)]
+            assert known[0] == known[1]
+        status, told = await _told(client, support, get_introspection_query())
+        assert status == 200
+        for word in ("SyncStatus", "reconcileStart", "customerCreate", "BillingError", "ApiToken"):
+            assert word not in told
+        assert "Did you mean" not in (await _told(client, support, "{ viever { role } }"))[1]
+
+
+async def test_a_switched_feature_changes_the_schema_at_once(opened: Database, two: Two) -> None:
+    key = await issue_key(opened, two.clinic, role=Role.PARTNER, name="partner")
+    query = '{ __type(name: "Mutation") { fields { name } } }'
+    async with endpoint_client(opened) as (client, _):
+        assert "portalSessionCreate" in (await _told(client, key, query))[1]
+        two.clinic.features = [Feature.CHECKOUT.value]
+        await save_tenant(opened, two.clinic)
+        assert "portalSessionCreate" not in (await _told(client, key, query))[1]
+
+
+def test_the_page_of_permissions_is_current() -> None:
+    written = (ROOT / "docs" / "permissions.md").read_text("utf-8")
+    assert written == page(), "run: python -m gateway.permissions_page > docs/permissions.md"
