@@ -27,12 +27,12 @@ from tenants.safe_fetch import fetch
 from tenants.sessions import SessionKeys
 
 
-def runtime(database: Database, stripe: StripeGateway) -> Runtime:
+def runtime(database: Database, stripe: StripeGateway, settings: Settings | None = None) -> Runtime:
     """What the endpoint works with; the logs stay as the test run has them."""
     book, cache, buckets = RevisionBook(database), LookupCache(), MemoryStore()
     sessions = SessionKeys([OKPKey.generate_key("Ed25519").as_pem(private=True).decode()])
     return Runtime(
-        settings=Settings(),
+        settings=settings or Settings(),
         database=database,
         stripe=stripe,
         operations=Operations(database, stripe),
@@ -48,11 +48,13 @@ def runtime(database: Database, stripe: StripeGateway) -> Runtime:
 
 
 @asynccontextmanager
-async def endpoint_client(database: Database) -> AsyncIterator[tuple[httpx.AsyncClient, Runtime]]:
+async def endpoint_client(
+    database: Database, *, settings: Settings | None = None
+) -> AsyncIterator[tuple[httpx.AsyncClient, Runtime]]:
     """A client of `/graphql`; its Stripe is at an address where nobody listens."""
     stripe = StripeGateway(api_key="sk_test_nobody", base="http://127.0.0.1:1", timeout=1.0)
     try:
-        held = runtime(database, stripe)
+        held = runtime(database, stripe, settings)
         app = Starlette(
             routes=[
                 Route("/graphql", endpoint_of(held).__call__, methods=["GET", "POST", "OPTIONS"]),

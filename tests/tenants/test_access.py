@@ -301,7 +301,8 @@ async def provider(opened: Database, two: Two) -> AsyncIterator[Provider]:
             algorithms=["RS256", "ES256"],
         )
         await opened.system.execute_query(
-            "insert into customers (tenant_id, livemode, stripe_id, external_id, balance, stamp, source, created, digest, data)"
+            "insert into customers"
+            " (tenant_id, livemode, stripe_id, external_id, balance, stamp, source, created, digest, data)"
             " select id, false, 'cus_p1', 'patient-1', 0, now(), 'api', now(), '\\x00', '{}' from tenants",
         )
         yield found
