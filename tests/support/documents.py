@@ -17,6 +17,9 @@ from graphql import (
 )
 
 from gateway.graphql import build
+from gateway.signatures import Signature
+from gateway.signatures import build as signed
+from tenants.context import ROLE_SCOPES, Feature, Role
 
 SCHEMA: GraphQLSchema = build_schema(build().as_str())
 _PAGE = "(first: 5)"
@@ -73,9 +76,18 @@ def payload(type_: GraphQLNamedType) -> str:
     return f"{{ {' '.join(parts)} }}"
 
 
-def reads(ids: Mapping[str, str], depth: int = 4) -> Iterator[str]:
-    """Documents that together hold every read; `ids` has an object of each type with an id."""
+def visible(role: Role) -> set[str]:
+    """The roots that a role's schema has, in a tenant with every feature."""
+    schema = signed(Signature(role, ROLE_SCOPES[role], frozenset(Feature))).core
+    assert schema.query_type is not None
+    return set(schema.query_type.fields)
+
+
+def reads(ids: Mapping[str, str], depth: int = 4, *, role: Role = Role.ADMIN) -> Iterator[str]:
+    """Documents that together hold every read of a role; `ids` has an object of each type with an id."""
     for root, field in roots().items():
+        if root not in visible(role):
+            continue
         for target in targets(field):
             arguments: dict[str, Any] = {}
             if "id" in field.args:
