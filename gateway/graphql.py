@@ -148,7 +148,7 @@ class GatewaySchema(strawberry.Schema):
 
     def process_errors(self, errors: Sequence[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         for error in errors:
-            if error.original_error is not None and not isinstance(error.original_error, BadPageError):
+            if not isinstance(error.original_error, BadPageError | GraphQLError | None):
                 log.error("resolver.failed", error=type(error.original_error).__name__, path=error.path)
 
 
@@ -157,9 +157,11 @@ def masked(error: GraphQLError) -> dict[str, Any]:
     shown: dict[str, Any] = dict(error.formatted)
     # some of graphql-core's rules guess a name all the same
     shown["message"] = error.message.partition(" Did you mean ")[0]
-    if error.original_error is None and (error.extensions or {}).get("code") == TIMED_OUT:
+    # the library wraps some faults of the client in an error of the same kind
+    fault = error.original_error is None or isinstance(error.original_error, GraphQLError)
+    if fault and (error.extensions or {}).get("code") == TIMED_OUT:
         code = "TIMEOUT"
-    elif error.original_error is None:
+    elif fault:
         code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_USER_INPUT"
     elif isinstance(error.original_error, BadPageError):
         code = "BAD_USER_INPUT"
