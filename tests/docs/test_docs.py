@@ -109,3 +109,13 @@ def test_every_decision_is_in_the_list_of_decisions() -> None:
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "pages/graphiql/package-lock.json"])
 def test_a_lock_file_names_no_address(lock: str) -> None:
     assert "://" not in (reading.ROOT / lock).read_text(encoding="utf-8")
+
+
+def test_every_document_for_clients_fits_the_schema() -> None:
+    text, schema = reading.text("docs/clients.md"), build_schema(reading.text("schema/schema.graphql"))
+    found = re.findall(r'"""((?:mutation|query) .*?)"""', text, re.DOTALL)
+    found += re.findall(r"`((?:mutation|query|\{) [^`]*\})`", text)
+    found += re.findall(r'"(subscription [^"]*)"', text)
+    assert len(found) >= 6
+    for document in found:
+        assert validate(schema, parse(document)) == [], document
