@@ -103,6 +103,25 @@ async def test_a_switched_feature_changes_the_schema_at_once(opened: Database, t
         assert "portalSessionCreate" not in (await _told(client, key, query))[1]
 
 
+async def test_a_mutation_judges_again_what_its_schema_should_have_hidden(
+    opened: Database, two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the tenant's settings had changed between the schema and the resolver."""
+    full = Signature(Role.ADMIN, ROLE_SCOPES[Role.ADMIN], frozenset(Feature))
+    whole = Schemas().of(full)
+    monkeypatch.setattr(Schemas, "of", lambda *_: whole)
+    support = await issue_key(opened, two.clinic, role=Role.SUPPORT, name="support")
+    async with endpoint_client(opened) as (client, _):
+        for name, given in (
+            ("customerCreate", 'email: "a@example.org"'),
+            ("subscriptionCancel", 'subscription: "sub_1"'),
+            ("apiTokenRevoke", 'publicId: "0"'),
+            ("portalSessionCreate", 'returnUrl: "https://example.org"'),
+        ):
+            query = f"mutation {{ {name}(input: {{ {given} }}) {{ errors {{ code }} }} }}"
+            assert '"FORBIDDEN"' in (await _told(client, support, query))[1], name
+
+
 def test_the_page_of_permissions_is_current() -> None:
     written = (ROOT / "docs" / "permissions.md").read_text("utf-8")
     assert written == page(), "run: python -m gateway.permissions_page > docs/permissions.md"
