@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-ASSETS := pages/graphiql_build.py pages/graphiql/.npmrc $(wildcard pages/graphiql/*.* pages/graphiql/src/*) tests/node/package-lock.json
+ASSETS := pages/graphiql_build.py pages/graphiql/.npmrc $(wildcard pages/graphiql/*.* pages/graphiql/src/*) tests/node/package-lock.json examples/spa/package-lock.json
 
 $(STAMP): requirements-dev.lock pyproject.toml $(ASSETS)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed (set PYTHON=)" if sys.version_info < (3, 11) else 0)'
@@ -21,6 +21,9 @@ $(STAMP): requirements-dev.lock pyproject.toml $(ASSETS)
 	@touch $@
 
 setup: $(STAMP) ## create .venv and install the locked dependencies
+
+example: setup ## build the example front end and serve it beside `make run`
+	$(BIN)/python -m examples.spa_build
 
 run: setup ## start gateway, sidecar, worker, sandbox and PostgreSQL with three demo tenants
 	@exec $(BIN)/gateway run $(ARGS)
@@ -67,4 +70,4 @@ clean: ## remove what the commands above made
 	rm -rf $(VENV) .run .pytest_cache .mypy_cache .ruff_cache pages/static/graphiql
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test soak barriers bench recorded format check lock clean
+.PHONY: help setup example run test soak barriers bench recorded format check lock clean

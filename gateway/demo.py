@@ -47,6 +47,7 @@ class Payer:
 
 
 _FEATURES = tuple(Feature)
+EXAMPLE_ORIGIN = "http://127.0.0.1:5173"  # where `make example` serves its page
 TENANTS = (
     (
         Applicant(
@@ -159,6 +160,9 @@ async def seed(settings: Settings) -> Demo:
 
 async def _tenant(runtime: Runtime, applicant: Applicant, plans: tuple[Plan, ...]) -> DemoTenant:
     tenant = await onboard(runtime.database, runtime.stripe, applicant, livemode=runtime.settings.livemode)
+    if EXAMPLE_ORIGIN not in tenant.cors_origins:
+        tenant.cors_origins = [*tenant.cors_origins, EXAMPLE_ORIGIN]
+        await registry.save_tenant(runtime.database, tenant)
     with bind_tenant(tenant.id):
         prices = [await _plan(runtime, tenant, plan) for plan in plans]
         for payer in PAYERS:

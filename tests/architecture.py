@@ -23,6 +23,7 @@ LEVELS: Mapping[str, int] = {
     "compliance": 5,
     "gateway": 6,
     "bench": 7,
+    "examples": 7,
 }
 
 

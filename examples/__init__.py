@@ -1,0 +1,1 @@
+"""Examples of what stands around the gateway: a front end for customers."""
