@@ -45,9 +45,11 @@ def main() -> int:
     tenant = told["tenants"][0]
     print(f"Open {EXAMPLE_ORIGIN}/#api={told['graphql']}&token={tenant['customer_token']}")
     handler = partial(SimpleHTTPRequestHandler, directory=str(target))
-    with ThreadingHTTPServer(("127.0.0.1", int(EXAMPLE_ORIGIN.rpartition(":")[2])), handler) as server:
-        with suppress(KeyboardInterrupt):
-            server.serve_forever()
+    with (
+        ThreadingHTTPServer(("127.0.0.1", int(EXAMPLE_ORIGIN.rpartition(":")[2])), handler) as server,
+        suppress(KeyboardInterrupt),
+    ):
+        server.serve_forever()
     return 0
 
 

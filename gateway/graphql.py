@@ -10,7 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from observability.logs import logger
-from resolvers import customers, live, reads, sessions, subscriptions, sync, tokens
+from resolvers import customers, live, previews, reads, sessions, subscriptions, sync, tokens
 from schema.access import Access, access_of
 from schema.context import RequestContext
 from schema.errors import CardError, RequestError
@@ -24,6 +24,7 @@ from schema.inputs import (
 )
 from schema.live import BillingChange
 from schema.pagination import BadPageError, Connection
+from schema.previews import PreviewPayload
 from schema.sync import ReconcilePayload, SyncStatus
 from schema.tokens import ApiToken, ApiTokenPayload, SessionsPayload
 from schema.types import CheckoutSession, Customer, Invoice, Node, Payment, PaymentMethod, Plan, Subscription
@@ -88,6 +89,14 @@ class Mutation:
     )
     subscription_cancel: SubscriptionPayload = strawberry.field(
         resolver=subscriptions.subscription_cancel, description="End a subscription. Scope subscriptions:write."
+    )
+    subscription_change_preview: PreviewPayload = strawberry.field(
+        resolver=previews.subscription_change_preview,
+        description="What a change would cost, by Stripe's own preview; changes nothing. Scope subscriptions:write.",
+    )
+    invoice_preview: PreviewPayload = strawberry.field(
+        resolver=previews.invoice_preview,
+        description="The next invoice of a subscription, as Stripe would make it. Scope subscriptions:write, or own.",
     )
     checkout_session_create: CheckoutSessionPayload = strawberry.field(
         resolver=sessions.checkout_session_create,

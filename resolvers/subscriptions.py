@@ -16,7 +16,8 @@ from schema.types import subscription
 from tenants.context import Feature, Scope
 
 
-def _quantity(quantity: int | None) -> int | None:
+def quantity_of(quantity: int | None) -> int | None:
+    """The quantity, if it is one; raises BillingError."""
     if quantity is not None and not 1 <= quantity <= 1_000_000:
         raise BillingError(Code.INVALID_INPUT, "quantity takes 1 to 1,000,000.", field="quantity")
     return quantity
@@ -32,7 +33,7 @@ async def subscription_create(info: Info, input: Input[SubscriptionCreateInput])
     new = subscriptions.NewSubscription(
         customer=payer["stripe_id"],
         price=price["stripe_id"],
-        quantity=_quantity(input.quantity),
+        quantity=quantity_of(input.quantity),
         trial_period_days=input.trial_period_days,
         payment_method=method,
         coupon=input.coupon,
@@ -53,7 +54,7 @@ async def subscription_change(info: Info, input: Input[SubscriptionChangeInput])
         raise BillingError(Code.INVALID_INPUT, "Give a plan, a quantity or both.", field="plan")
     fields = {
         "price": price["stripe_id"] if price else None,
-        "quantity": _quantity(input.quantity),
+        "quantity": quantity_of(input.quantity),
         "proration_behavior": input.proration.value,
     }
     asked = order(info, "subscriptionChange", input)

@@ -29,6 +29,7 @@ ALL = """{ plans(first: 100) { nodes { id stripeId } } customers(first: 100) { n
   invoices(first: 100) { nodes { id stripeId lines { stripeId } payments { id stripeId } } } }"""
 # What a customer's own token may never do, whoever is named.
 PARTNERS_ONLY = {"customerTokenCreate", "subscriptionCreate"}
+KEYLESS = {"customerTokenCreate", "customerSessionsEnd", "subscriptionChangePreview", "invoicePreview"}
 ADMINS_ONLY = {"customerSessionsEnd"}
 
 
@@ -251,9 +252,11 @@ def inputs(own: Mapping[str, str], key: str) -> dict[str, dict[str, Any]]:
         "portalSessionCreate": {"customer": own["customer"], "returnUrl": back},
         "setupIntentCreate": {"customer": own["customer"]},
         "customerSessionsEnd": {"customer": own["customer"]},
+        "subscriptionChangePreview": {"subscription": own["subscription"], "quantity": 2},
+        "invoicePreview": {"subscription": own["subscription"]},
     }
     for mutation, given in found.items():
-        if mutation not in {"customerTokenCreate", "customerSessionsEnd"}:
+        if mutation not in KEYLESS:
             given["idempotencyKey"] = key
     return found
 
