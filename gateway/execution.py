@@ -22,7 +22,8 @@ from storage import revisions
 from storage.binding import bind_tenant
 from storage.database import is_away
 from storage.feed import RevisionBook
-from tenants.context import Caller
+from tenants import audit
+from tenants.context import Caller, Role
 
 _KINDS = {OperationType.QUERY: Kind.QUERY, OperationType.MUTATION: Kind.MUTATION}
 
@@ -89,6 +90,8 @@ class Service:
             raise BadRequestError(429, "THROTTLED", message, retry_after=charge.retry_after)
         context = self._context(caller, request_id)
         context.document = document.node if document else None
+        if caller.role is Role.PLATFORM:
+            await self._note(caller, operation, request_id)
         return Job(query, asked, context.document, operation, schema, charge, context)
 
     async def answer(self, job: Job, *, media: str = JSON) -> Answer:
@@ -195,6 +198,14 @@ class Service:
         elif any((error.extensions or {}).get("code") == TIMED_OUT for error in errors):
             status = 503
         return Answer(body, status, executed, headers)
+
+    async def _note(self, caller: Caller, operation: OperationDefinitionNode | None, request_id: str) -> None:
+        """Whoever acts for a tenant leaves a trace there, also of a read."""
+        action = f"platform {operation.operation.value}" if operation else "platform request"
+        with bind_tenant(caller.tenant.id):
+            await audit.record(
+                self.runtime.database.app, caller, action=action, outcome="admitted", request_id=request_id
+            )
 
     def _context(self, caller: Caller, request_id: str) -> RequestContext:
         runtime = self.runtime

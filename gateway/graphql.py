@@ -197,15 +197,18 @@ def build() -> GatewaySchema:
     return schema_of(GatewaySchema, Query, Mutation, Live)
 
 
-def schema_of(kind: type[S], query: type, mutation: type | None, subscription: type | None, **more: Any) -> S:
-    """A schema of these roots; the types that only an interface leads to are named."""
+def schema_of(
+    kind: type[S], query: type, mutation: type | None, subscription: type | None, *, nouns: bool = True, **more: Any
+) -> S:
+    """A schema of these roots; the types that only an interface leads to are named, `nouns` where they may be seen."""
     errors = [RequestError, CardError] if mutation else []
+    found = [PaymentMethod, Payment, CheckoutSession] if nouns else []
     return kind(
         query,
         mutation,
         subscription,
         extensions=[ReadOnce],
-        types=[PaymentMethod, Payment, CheckoutSession, *errors],
+        types=[*found, *errors],
         **more,
         config=StrawberryConfig(
             disable_field_suggestions=True,

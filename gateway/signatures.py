@@ -10,7 +10,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from gateway.graphql import GatewaySchema, Live, Mutation, Query, declared, schema_of
-from schema.access import EVERYBODY, Access, access_of
+from schema.access import READERS, Access, access_of
 from tenants.context import Caller, Feature, Role, Scope
 
 
@@ -80,8 +80,7 @@ def build(signature: Signature) -> SignatureSchema:
         fields = type_.__strawberry_definition__.fields
         return type_ if any(signature.sees(access_of(each)) for each in fields) else None
 
-    made: SignatureSchema = schema_of(SignatureSchema, Query, root(Mutation), root(Live), signature=signature)
+    made: SignatureSchema = schema_of(
+        SignatureSchema, Query, root(Mutation), root(Live), nouns=signature.sees(READERS), signature=signature
+    )
     return made
-
-
-__all__ = ["EVERYBODY", "Schemas", "Signature", "SignatureSchema", "build"]

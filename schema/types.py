@@ -8,6 +8,7 @@ from strawberry import ID, Private
 
 from mirror.queries import Row
 from schema import ids
+from schema.access import READERS
 from schema.context import Info
 from schema.pagination import After, Before, Connection, First, Last, connection, window
 from schema.values import (
@@ -21,6 +22,9 @@ from schema.values import (
     known,
     money,
 )
+
+# What leads from one object to others is a read, also in a mutation's answer.
+READ = {"access": READERS}
 
 
 @strawberry.interface(description="An object with an id that is unique in the whole API.")
@@ -109,7 +113,7 @@ class Customer(Node):
     created: datetime = strawberry.field(description="When Stripe made it.")
     freshness: Freshness = strawberry.field(description="How old this is.")
 
-    @strawberry.field(description="The customer's subscriptions.")
+    @strawberry.field(description="The customer's subscriptions.", metadata=READ)
     async def subscriptions(
         self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
     ) -> Connection["Subscription"]:
@@ -117,7 +121,7 @@ class Customer(Node):
         found = await info.context.page_of("subscriptions", "customer_id", self.stripe_id, asked)
         return connection(found, asked, subscription)
 
-    @strawberry.field(description="The customer's invoices.")
+    @strawberry.field(description="The customer's invoices.", metadata=READ)
     async def invoices(
         self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
     ) -> Connection["Invoice"]:
@@ -125,7 +129,7 @@ class Customer(Node):
         found = await info.context.page_of("invoices", "customer_id", self.stripe_id, asked)
         return connection(found, asked, invoice)
 
-    @strawberry.field(description="The customer's saved means of payment.")
+    @strawberry.field(description="The customer's saved means of payment.", metadata=READ)
     async def payment_methods(
         self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
     ) -> Connection[PaymentMethod]:
@@ -168,7 +172,7 @@ class SubscriptionItem:
     current_period_end: datetime | None = strawberry.field(description="When it ends.")
     price_id: Private[str]
 
-    @strawberry.field(description="The plan; null until it has arrived in the mirror.")
+    @strawberry.field(description="The plan; null until it has arrived in the mirror.", metadata=READ)
     async def plan(self, info: Info) -> Plan | None:
         return await load_plan(info, self.price_id)
 
@@ -190,22 +194,22 @@ class Subscription(Node):
     customer_id: Private[str]
     latest_invoice_id: Private[str | None]
 
-    @strawberry.field(description="What is subscribed to.")
+    @strawberry.field(description="What is subscribed to.", metadata=READ)
     async def items(self, info: Info) -> list[SubscriptionItem]:
         rows = await info.context.parts("subscription_items", self.stripe_id)
         names = ("stripe_id", "quantity", "current_period_start", "current_period_end", "price_id")
         return [SubscriptionItem(**{name: row[name] for name in names}) for row in rows]
 
-    @strawberry.field(description="Whose it is; null until the customer has arrived in the mirror.")
+    @strawberry.field(description="Whose it is; null until the customer has arrived in the mirror.", metadata=READ)
     async def customer(self, info: Info) -> Customer | None:
         return await load_customer(info, self.customer_id)
 
-    @strawberry.field(description="The newest invoice.")
+    @strawberry.field(description="The newest invoice.", metadata=READ)
     async def latest_invoice(self, info: Info) -> "Invoice | None":
         row = await info.context.one("invoices", self.latest_invoice_id) if self.latest_invoice_id else None
         return invoice(row) if row else None
 
-    @strawberry.field(description="All its invoices.")
+    @strawberry.field(description="All its invoices.", metadata=READ)
     async def invoices(
         self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
     ) -> Connection["Invoice"]:
@@ -295,7 +299,7 @@ class Invoice(Node):
     customer_id: Private[str | None]
     subscription_id: Private[str | None]
 
-    @strawberry.field(description="Its lines, in Stripe's order.")
+    @strawberry.field(description="Its lines, in Stripe's order.", metadata=READ)
     async def lines(self, info: Info) -> list[InvoiceLine]:
         rows = await info.context.parts("invoice_lines", self.stripe_id)
         names = ("stripe_id", "description", "quantity", "proration", "period_start", "period_end")
@@ -304,15 +308,15 @@ class Invoice(Node):
             for row in rows
         ]
 
-    @strawberry.field(description="What was tried to pay it, oldest first.")
+    @strawberry.field(description="What was tried to pay it, oldest first.", metadata=READ)
     async def payments(self, info: Info) -> list[Payment]:
         return [payment(row) for row in await info.context.payments(self.stripe_id)]
 
-    @strawberry.field(description="Who is to pay; null until the customer has arrived in the mirror.")
+    @strawberry.field(description="Who is to pay; null until the customer has arrived in the mirror.", metadata=READ)
     async def customer(self, info: Info) -> Customer | None:
         return await load_customer(info, self.customer_id)
 
-    @strawberry.field(description="The subscription that it is for, if any.")
+    @strawberry.field(description="The subscription that it is for, if any.", metadata=READ)
     async def subscription(self, info: Info) -> Subscription | None:
         row = await info.context.one("subscriptions", self.subscription_id) if self.subscription_id else None
         return subscription(row) if row else None
@@ -351,7 +355,7 @@ class CheckoutSession(Node):
     freshness: Freshness = strawberry.field(description="How old this is.")
     subscription_id: Private[str | None]
 
-    @strawberry.field(description="The subscription that it started.")
+    @strawberry.field(description="The subscription that it started.", metadata=READ)
     async def subscription(self, info: Info) -> Subscription | None:
         row = await info.context.one("subscriptions", self.subscription_id) if self.subscription_id else None
         return subscription(row) if row else None

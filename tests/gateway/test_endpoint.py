@@ -275,3 +275,23 @@ async def test_an_amount_above_32_bits_is_told_exactly(opened: Database, two: Tw
         await apply(connection, [Arrival(two.clinic.id, new)])
     answer = await _ask(client, "{ plans(first: 1) { nodes { price { amount currency } } } }")
     assert answer.json()["data"]["plans"]["nodes"] == [{"price": {"amount": 9007199254740991, "currency": "idr"}}]
+
+
+async def test_whoever_acts_for_a_tenant_leaves_a_trace_of_each_read(
+    opened: Database, two: Two, opened_endpoint: tuple[httpx.AsyncClient, Runtime]
+) -> None:
+    key = await issue_platform_key(opened, name="support desk", livemode=False)
+    headers = {"authorization": f"Bearer {key}", "billing-tenant": "school"}
+    answer = await opened_endpoint[0].post("/graphql", json={"query": WHO}, headers=headers)
+    assert answer.json()["data"]["viewer"]["tenant"]["slug"] == "school"
+    rows = await opened.system.execute_query_dict("select tenant_id, actor, action, request_id from audit_entries")
+    public_id = tokens.parse(key).public_id
+    request_id = answer.headers["x-request-id"]
+    assert [dict(row) for row in rows] == [
+        {
+            "tenant_id": two.school.id,
+            "actor": f"platform:{public_id}",
+            "action": "platform query",
+            "request_id": request_id,
+        }
+    ]
