@@ -9,7 +9,7 @@ from schema import ids
 from schema.access import READERS, access
 from schema.context import Info
 from schema.inputs import CustomerFilter, InvoiceFilter, Narrowed, OneId, PlanFilter, SomeIds, SubscriptionFilter
-from schema.pagination import After, BadPageError, Before, Connection, First, Last, connection, window
+from schema.pagination import After, BadPageError, Before, Connection, First, Last, Order, Ordered, connection, window
 from schema.types import (
     Customer,
     Invoice,
@@ -87,9 +87,10 @@ async def plans(
     last: Last = None,
     after: After = None,
     before: Before = None,
+    order: Ordered = Order.NEWEST_FIRST,
 ) -> Connection[Plan]:
     context = info.context
-    asked = window(first, last, after, before)
+    asked = window(first, last, after, before, order)
     equal: dict[str, Any] = {"type": "recurring"}
     if filter:
         given = {"active": filter.active, "currency": filter.currency}
@@ -108,7 +109,7 @@ async def plans(
     async def counter() -> int:
         return await queries.count(context.read, "prices", context.view, filters)
 
-    return connection(found, asked, plan, counter)
+    return connection(found, asked, plan, counter, order)
 
 
 async def _with_products(info: Info, asked: Window, filters: Filters) -> Page:
@@ -125,7 +126,9 @@ async def _with_products(info: Info, asked: Window, filters: Filters) -> Page:
     return Page(tuple(rows), page.more)
 
 
-async def _list(info: Info, table: str, asked: Window, equal: dict[str, Any], build: Any) -> Connection[Any]:
+async def _list(
+    info: Info, table: str, asked: Window, equal: dict[str, Any], build: Any, order: Order
+) -> Connection[Any]:
     context = info.context
     filters = Filters({name: value for name, value in equal.items() if value is not None})
     page = await queries.page(context.read, table, context.view, asked, filters)
@@ -133,7 +136,7 @@ async def _list(info: Info, table: str, asked: Window, equal: dict[str, Any], bu
     async def counter() -> int:
         return await queries.count(context.read, table, context.view, filters)
 
-    return connection(page, asked, build, counter)
+    return connection(page, asked, build, counter, order)
 
 
 def _id(text: str | None, type_: str) -> str | None:
@@ -153,12 +156,13 @@ async def customers(
     last: Last = None,
     after: After = None,
     before: Before = None,
+    order: Ordered = Order.NEWEST_FIRST,
 ) -> Connection[Customer]:
     given = filter or CustomerFilter()
     equal = {"email": given.email, "external_id": given.external_id}
     masked = info.context.masked
-    asked = window(first, last, after, before)
-    return await _list(info, "customers", asked, equal, lambda row: customer(row, masked=masked))
+    asked = window(first, last, after, before, order)
+    return await _list(info, "customers", asked, equal, lambda row: customer(row, masked=masked), order)
 
 
 @access(READERS)
@@ -169,10 +173,11 @@ async def subscriptions(
     last: Last = None,
     after: After = None,
     before: Before = None,
+    order: Ordered = Order.NEWEST_FIRST,
 ) -> Connection[Subscription]:
     given = filter or SubscriptionFilter()
     equal = {"status": _states(given.status), "customer_id": _id(given.customer, "Customer")}
-    return await _list(info, "subscriptions", window(first, last, after, before), equal, subscription)
+    return await _list(info, "subscriptions", window(first, last, after, before, order), equal, subscription, order)
 
 
 @access(READERS)
@@ -183,11 +188,12 @@ async def invoices(
     last: Last = None,
     after: After = None,
     before: Before = None,
+    order: Ordered = Order.NEWEST_FIRST,
 ) -> Connection[Invoice]:
     given = filter or InvoiceFilter()
     equal = {"status": _states(given.status), "customer_id": _id(given.customer, "Customer")}
     equal["subscription_id"] = _id(given.subscription, "Subscription")
-    return await _list(info, "invoices", window(first, last, after, before), equal, invoice)
+    return await _list(info, "invoices", window(first, last, after, before, order), equal, invoice, order)
 
 
 @access(READERS)

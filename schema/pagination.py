@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Annotated, Generic, TypeVar
 
 import strawberry
@@ -12,10 +13,19 @@ from mirror.queries import MAX_PAGE, Page, Row, Window
 
 T = TypeVar("T")
 
-First = Annotated[int | None, strawberry.argument(description=f"How many, from the newest on; 1 to {MAX_PAGE}.")]
-Last = Annotated[int | None, strawberry.argument(description=f"How many, from the oldest on; 1 to {MAX_PAGE}.")]
+First = Annotated[int | None, strawberry.argument(description=f"How many, from the beginning on; 1 to {MAX_PAGE}.")]
+Last = Annotated[int | None, strawberry.argument(description=f"How many, back from the end; 1 to {MAX_PAGE}.")]
 After = Annotated[str | None, strawberry.argument(description="Only what comes after this cursor.")]
 Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
+
+
+@strawberry.enum(description="In which order a list is.")
+class Order(Enum):
+    NEWEST_FIRST = "newest first"
+    OLDEST_FIRST = "oldest first"
+
+
+Ordered = Annotated[Order, strawberry.argument(description="By the time at which Stripe made the objects.")]
 
 
 class BadPageError(ValueError):
@@ -36,7 +46,7 @@ class Edge(Generic[T]):
     node: T = strawberry.field(description="The object.")
 
 
-@strawberry.type(description="A page of a list, newest first.")
+@strawberry.type(description="A page of a list; newest first unless it was asked for otherwise.")
 class Connection(Generic[T]):
     edges: list[Edge[T]] = strawberry.field(description="The objects with their cursors.")
     page_info: PageInfo = strawberry.field(description="Where this page lies.")
@@ -51,8 +61,16 @@ class Connection(Generic[T]):
         return await self.counter() if self.counter else None
 
 
-def window(first: int | None, last: int | None, after: str | None, before: str | None) -> Window:
-    """Page arguments as a window; exactly one of `first` and `last` is needed."""
+def window(
+    first: int | None,
+    last: int | None,
+    after: str | None,
+    before: str | None,
+    order: Order = Order.NEWEST_FIRST,
+) -> Window:
+    """Page arguments as a window on the list from the newest on; exactly one of `first` and `last` is needed."""
+    if order is Order.OLDEST_FIRST:
+        first, last, after, before = last, first, before, after
     if (first is None) == (last is None):
         raise BadPageError("Give exactly one of `first` and `last`.")
     size = first if first is not None else last or 0
@@ -80,11 +98,18 @@ def cursor(row: Row) -> str:
 
 
 def connection(
-    page: Page, asked: Window, build: Callable[[Row], T], counter: Callable[[], Awaitable[int]] | None = None
+    page: Page,
+    asked: Window,
+    build: Callable[[Row], T],
+    counter: Callable[[], Awaitable[int]] | None = None,
+    order: Order = Order.NEWEST_FIRST,
 ) -> Connection[T]:
-    """A page of rows as a connection."""
+    """A page of rows as a connection; the other order is the same window read from its other end."""
     edges: Sequence[Edge[T]] = [Edge(cursor=cursor(row), node=build(row)) for row in page.rows]
     back = asked.backwards
+    if order is Order.OLDEST_FIRST:
+        edges = edges[::-1]
+        asked, back = Window(asked.size, asked.before, asked.after, backwards=not back), not back
     info = PageInfo(
         has_next_page=asked.before is not None if back else page.more,
         has_previous_page=page.more if back else asked.after is not None,

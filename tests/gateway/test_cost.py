@@ -31,7 +31,7 @@ PEOPLE = 12
 async def pair(opened: Database, two: Two) -> AsyncIterator[tuple[httpx.AsyncClient, Runtime]]:
     """An admin of a clinic with customers, subscriptions and invoices."""
     common = "tenant_id, livemode, stripe_id, stamp, source, created, digest, data"
-    values = "t.id, false, {}, now(), 'api', now() - n * interval '1 hour', '\\x00', '{{}}'"
+    values = "t.id, false, {}, now(), 'api', date_trunc('second', now()) - n * interval '1 hour', '\\x00', '{{}}'"
     fill = {
         "customers": ("balance", "0", "'cus_' || n"),
         "subscriptions": (
@@ -208,6 +208,35 @@ async def test_a_bucket_of_redis_is_everybodys_and_memory_is_there_while_redis_i
     assert (await first.take("a", rate, 10)).granted
     assert away == ["ConnectionError"]
     await one.aclose()
+
+
+_PAGE = """query($first: Int, $last: Int, $after: String, $before: String, $order: Order!) {
+  customers(first: $first, last: $last, after: $after, before: $before, order: $order) {
+    edges { cursor node { stripeId } } pageInfo { hasNextPage hasPreviousPage endCursor startCursor } } }"""
+
+
+@pytest.mark.parametrize("order", ["NEWEST_FIRST", "OLDEST_FIRST"])
+async def test_a_list_is_walked_in_either_order_and_in_both_directions(
+    pair: tuple[httpx.AsyncClient, Runtime], order: str
+) -> None:
+    names = [f"cus_{number}" for number in range(1, PEOPLE + 1)]  # the first is the newest
+    wanted = names if order == "NEWEST_FIRST" else names[::-1]
+
+    async def walk(size: str, cursor: str, end: str, more: str) -> list[list[str]]:
+        pages: list[list[str]] = []
+        given: dict[str, Any] = {size: 5, "order": order}
+        while True:
+            answer = await pair[0].post("/graphql", json={"query": _PAGE, "variables": given})
+            found = answer.json()["data"]["customers"]
+            pages.append([edge["node"]["stripeId"] for edge in found["edges"]])
+            if not found["pageInfo"][more]:
+                return pages
+            given[cursor] = found["pageInfo"][end]
+
+    onward = await walk("first", "after", "endCursor", "hasNextPage")
+    assert [name for page in onward for name in page] == wanted
+    back = await walk("last", "before", "startCursor", "hasPreviousPage")
+    assert [name for page in reversed(back) for name in page] == wanted
 
 
 def test_objects_are_counted_in_any_json() -> None:
