@@ -138,9 +138,9 @@ BARRIERS = (
     Barrier("the session's audience", "tenants/sessions.py", ' or claims.get("aud") != AUDIENCE', "", ACCESS),
     Barrier(
         "the provider's audience",
-        "tenants/providers.py",
-        'if claims.get("iss") != issuer or claims.get("aud") != audience:',
-        "if False:",
+        "migrations/0004_access_and_audit.sql",
+        "where p.issuer = wanted_issuer and p.audience = any (wanted_audiences)",
+        "where p.issuer = wanted_issuer",
         ACCESS,
     ),
     Barrier(

@@ -158,6 +158,8 @@ async def test_a_platform_key_of_one_mode_opens_no_tenant_of_the_other(opened: D
     await new_tenant(opened, "real", livemode=True)
     text = await issue_platform_key(opened, name="ops", livemode=False)
     assert await _refusal(door, text, acting_for="real") is Refusal.UNAUTHENTICATED
+    body = text[:-6].replace("_test_", "_live_")
+    assert await _refusal(door, body + tokens._checksum(body), acting_for="real") is Refusal.UNAUTHENTICATED
 
 
 async def test_a_session_token_speaks_for_one_customer(two: Two, door: Authenticator) -> None:
