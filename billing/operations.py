@@ -77,6 +77,19 @@ class Operations:
     database: Database
     stripe: StripeGateway
 
+    async def answered(self, order: Order) -> Outcome | None:
+        """What an order came to that is over; None where it is new, or not over yet.
+
+        To be asked before what the order names is looked up: a repetition gets its answer though that is gone since.
+        Raises the refusal that the order came to, and IDEMPOTENCY_KEY_REUSED for another input.
+        """
+        tenant = order.caller.tenant
+        rows = await self.database.app.execute_query_dict(
+            "select input_hash, state, answer from operations where tenant_id = $1 and livemode = $2 and key = $3",
+            [tenant.id, tenant.livemode, order.key],
+        )
+        return _judged(rows[0], _digest(order)) if rows else None
+
     async def run(
         self,
         order: Order,
@@ -114,9 +127,7 @@ class Operations:
         return await epoch(self.database.app, tenant.id, KINDS[target[0]], target[1], livemode=tenant.livemode)
 
     async def _claim(self, order: Order) -> _Claim:
-        digest = hashlib.sha256(
-            orjson.dumps([order.action, order.caller.actor, order.input], option=orjson.OPT_SORT_KEYS)
-        ).digest()
+        digest = _digest(order)
         patience = _PATIENCE
         while True:
             claim = await self._try_claim(order, digest)
@@ -148,18 +159,10 @@ class Operations:
                 [tenant.id, tenant.livemode, order.key],
             )
             row = rows[0]
-            if row["input_hash"] != digest:
-                raise BillingError(
-                    Code.IDEMPOTENCY_KEY_REUSED,
-                    "This idempotencyKey was used with another input.",
-                    field="idempotencyKey",
-                )
-            if row["state"] == "refused":
-                raise _refusal(row["answer"])
-            if row["state"] == "started" and row["lease_until"] > now:
-                return None
-            answer = _outcome(row["answer"]) if row["state"] == "done" else None
+            answer = _judged(row, digest)
             if answer is None:
+                if row["lease_until"] > now:
+                    return None
                 await connection.execute_query(
                     "update operations set lease_until = $3 where tenant_id = $1 and id = $2",
                     [tenant.id, row["id"], now + _LEASE],
@@ -253,8 +256,24 @@ class Operations:
         )
 
 
-def _outcome(stored: Any) -> Outcome:
-    answer = orjson.loads(stored)
+def _digest(order: Order) -> bytes:
+    asked = [order.action, order.caller.actor, order.input]
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def _judged(row: Mapping[str, Any], digest: bytes) -> Outcome | None:
+    """What the order in a row came to; None while it is not over."""
+    if row["input_hash"] != digest:
+        raise BillingError(
+            Code.IDEMPOTENCY_KEY_REUSED,
+            "This idempotencyKey was used with another input.",
+            field="idempotencyKey",
+        )
+    if row["state"] == "refused":
+        raise _refusal(row["answer"])
+    if row["state"] == "started":
+        return None
+    answer = orjson.loads(row["answer"])
     return Outcome(answer["id"], answer["revision"])
 
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from billing.customers import OPERATION
+from billing.finding import OPERATION, finder
 from billing.operations import Operations, Order, Outcome
 from billing.stripe_client import Answer
-from billing.subscriptions import made_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,8 @@ async def create_checkout(operations: Operations, order: Order, new: NewCheckout
             account, lambda v1, o: v1.checkout.sessions.create_async(params, o), idempotency_key=key
         )
 
-    async def find(operation: str) -> Answer | None:
-        params = {"customer": new.customer, "limit": 100}
-        page = await stripe.call(account, lambda v1, o: v1.checkout.sessions.list_async(params, o))
-        return made_by(page, operation)
-
+    wanted = {"customer": new.customer}
+    find = finder(stripe, account, lambda v1, asked, o: v1.checkout.sessions.list_async(asked, o), wanted)
     return await operations.run(order, call, find=find)
 
 
@@ -73,4 +69,6 @@ async def create_setup_intent(operations: Operations, order: Order, customer: st
         params = {"customer": customer, "usage": "off_session", "metadata": {OPERATION: operation}}
         return await stripe.call(account, lambda v1, o: v1.setup_intents.create_async(params, o), idempotency_key=key)
 
-    return await operations.run(order, call, mirrored=False)
+    wanted = {"customer": customer}
+    find = finder(stripe, account, lambda v1, asked, o: v1.setup_intents.list_async(asked, o), wanted)
+    return await operations.run(order, call, find=find, mirrored=False)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from billing.customers import OPERATION
 from billing.errors import BillingError, Code
+from billing.finding import OPERATION, finder
 from billing.operations import Operations, Order, Outcome
 from billing.stripe_client import Answer
 
@@ -44,20 +44,9 @@ async def create(operations: Operations, order: Order, new: NewSubscription) -> 
         params = new.params(operation)
         return await stripe.call(account, lambda v1, o: v1.subscriptions.create_async(params, o), idempotency_key=key)
 
-    async def find(operation: str) -> Answer | None:
-        params = {"customer": new.customer, "status": "all", "limit": 100}
-        page = await stripe.call(account, lambda v1, o: v1.subscriptions.list_async(params, o))
-        return made_by(page, operation)
-
+    wanted = {"customer": new.customer, "status": "all"}
+    find = finder(stripe, account, lambda v1, asked, o: v1.subscriptions.list_async(asked, o), wanted)
     return await operations.run(order, call, find=find)
-
-
-def made_by(page: Answer, operation: str) -> Answer | None:
-    """The object of a list page that an operation made."""
-    for body in page.body["data"]:
-        if (body.get("metadata") or {}).get(OPERATION) == operation:
-            return Answer(body, page.stamp)
-    return None
 
 
 async def change(

@@ -7,7 +7,8 @@ import strawberry
 
 from billing import customers
 from billing.errors import BillingError, Code
-from resolvers.orders import changed, order
+from billing.operations import Order, Outcome
+from resolvers.orders import changed, order, repeated
 from resolvers.permission import mutates, visible, whose
 from schema.context import Info
 from schema.inputs import (
@@ -44,12 +45,15 @@ async def customer_create(info: Info, input: Input[CustomerCreateInput]) -> Cust
 
 @mutates(CustomerPayload, Scope.CUSTOMERS_WRITE, own=True)
 async def customer_update(info: Info, input: Input[CustomerUpdateInput]) -> CustomerPayload:  # noqa: A002 (the API's word)
-    row = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
-    fields = _fields(input)
     asked = order(info, "customerUpdate", input)
-    outcome = await customers.update(info.context.operations, asked, row["stripe_id"], fields)
+    outcome = await repeated(info, asked) or await _update(info, asked, input)
     row = await changed(info, "customers", outcome)
     return CustomerPayload(customer=customer(row, masked=info.context.masked), revision=str(outcome.revision))
+
+
+async def _update(info: Info, asked: Order, given: CustomerUpdateInput) -> Outcome:
+    row = await visible(info, "customers", "Customer", whose(info, given.customer), "customer")
+    return await customers.update(info.context.operations, asked, row["stripe_id"], _fields(given))
 
 
 @mutates(CustomerTokenPayload, Scope.SESSIONS_WRITE)

@@ -25,8 +25,15 @@ def order(info: Info, action: str, input_: Any) -> Order:
     return Order(info.context.caller, action, key or f"auto-{uuid4()}", fields, info.context.request_id)
 
 
+async def repeated(info: Info, asked: Order) -> Outcome | None:
+    """What the same order came to before; None where it is to be carried out (or carried on) now."""
+    return await info.context.operations.answered(asked)
+
+
 async def changed(info: Info, table: str, outcome: Outcome) -> Row:
     """The row that an operation left, read anew: loaders may still hold the old one."""
     info.context.revision = outcome.revision
     found = await queries.by_ids(info.context.read, table, info.context.view, [outcome.object_id])
+    if outcome.object_id not in found:
+        raise BillingError(Code.NOT_FOUND, "This was done; what it made or changed has been deleted since.")
     return found[outcome.object_id]

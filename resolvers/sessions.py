@@ -4,7 +4,8 @@ from urllib.parse import urlsplit
 
 from billing import sessions
 from billing.errors import BillingError, Code
-from resolvers.orders import changed, order
+from billing.operations import Order, Outcome
+from resolvers.orders import changed, order, repeated
 from resolvers.permission import mutates, visible, whose
 from schema.context import Info
 from schema.inputs import (
@@ -29,20 +30,24 @@ def _address(text: str, field: str) -> str:
 
 @mutates(CheckoutSessionPayload, Scope.SESSIONS_WRITE, own=True, feature=Feature.CHECKOUT)
 async def checkout_session_create(info: Info, input: Input[CheckoutSessionCreateInput]) -> CheckoutSessionPayload:  # noqa: A002
-    payer = await visible(info, "customers", "Customer", whose(info, input.customer), "customer")
-    price = await visible(info, "prices", "Plan", input.plan, "plan")
+    asked = order(info, "checkoutSessionCreate", input)
+    outcome = await repeated(info, asked) or await _create_checkout(info, asked, input)
+    row = await changed(info, "checkout_sessions", outcome)
+    return CheckoutSessionPayload(checkout_session=checkout_session(row), revision=str(outcome.revision))
+
+
+async def _create_checkout(info: Info, asked: Order, given: CheckoutSessionCreateInput) -> Outcome:
+    payer = await visible(info, "customers", "Customer", whose(info, given.customer), "customer")
+    price = await visible(info, "prices", "Plan", given.plan, "plan")
     new = sessions.NewCheckout(
         customer=payer["stripe_id"],
         price=price["stripe_id"],
-        quantity=input.quantity,
-        success_url=_address(input.success_url, "successUrl"),
-        cancel_url=_address(input.cancel_url, "cancelUrl") if input.cancel_url else None,
-        allow_promotion_codes=input.allow_promotion_codes,
+        quantity=given.quantity,
+        success_url=_address(given.success_url, "successUrl"),
+        cancel_url=_address(given.cancel_url, "cancelUrl") if given.cancel_url else None,
+        allow_promotion_codes=given.allow_promotion_codes,
     )
-    asked = order(info, "checkoutSessionCreate", input)
-    outcome = await sessions.create_checkout(info.context.operations, asked, new)
-    row = await changed(info, "checkout_sessions", outcome)
-    return CheckoutSessionPayload(checkout_session=checkout_session(row), revision=str(outcome.revision))
+    return await sessions.create_checkout(info.context.operations, asked, new)
 
 
 @mutates(PortalSessionPayload, Scope.SESSIONS_WRITE, own=True, feature=Feature.PORTAL)

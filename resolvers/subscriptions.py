@@ -2,7 +2,8 @@
 
 from billing import subscriptions
 from billing.errors import BillingError, Code
-from resolvers.orders import changed, order
+from billing.operations import Order, Outcome
+from resolvers.orders import changed, order, repeated
 from resolvers.permission import mutates, visible
 from schema.context import Info
 from schema.inputs import (
@@ -25,52 +26,62 @@ def quantity_of(quantity: int | None) -> int | None:
 
 @mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE)
 async def subscription_create(info: Info, input: Input[SubscriptionCreateInput]) -> SubscriptionPayload:  # noqa: A002
-    payer = await visible(info, "customers", "Customer", input.customer, "customer")
-    price = await visible(info, "prices", "Plan", input.plan, "plan")
-    method = input.payment_method
+    asked = order(info, "subscriptionCreate", input)
+    return await _payload(info, await repeated(info, asked) or await _create(info, asked, input))
+
+
+@mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True, own_feature=Feature.CUSTOMER_CHANGES)
+async def subscription_change(info: Info, input: Input[SubscriptionChangeInput]) -> SubscriptionPayload:  # noqa: A002
+    asked = order(info, "subscriptionChange", input)
+    return await _payload(info, await repeated(info, asked) or await _change(info, asked, input))
+
+
+@mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True, own_feature=Feature.CUSTOMER_CHANGES)
+async def subscription_cancel(info: Info, input: Input[SubscriptionCancelInput]) -> SubscriptionPayload:  # noqa: A002
+    asked = order(info, "subscriptionCancel", input)
+    return await _payload(info, await repeated(info, asked) or await _cancel(info, asked, input))
+
+
+async def _create(info: Info, asked: Order, given: SubscriptionCreateInput) -> Outcome:
+    payer = await visible(info, "customers", "Customer", given.customer, "customer")
+    price = await visible(info, "prices", "Plan", given.plan, "plan")
+    method = given.payment_method
     if method:
         method = (await visible(info, "payment_methods", "PaymentMethod", method, "paymentMethod"))["stripe_id"]
     new = subscriptions.NewSubscription(
         customer=payer["stripe_id"],
         price=price["stripe_id"],
-        quantity=quantity_of(input.quantity),
-        trial_period_days=input.trial_period_days,
+        quantity=quantity_of(given.quantity),
+        trial_period_days=given.trial_period_days,
         payment_method=method,
-        coupon=input.coupon,
+        coupon=given.coupon,
     )
-    outcome = await subscriptions.create(info.context.operations, order(info, "subscriptionCreate", input), new)
-    row = await changed(info, "subscriptions", outcome)
-    return SubscriptionPayload(subscription=subscription(row), revision=str(outcome.revision))
+    return await subscriptions.create(info.context.operations, asked, new)
 
 
-@mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True, own_feature=Feature.CUSTOMER_CHANGES)
-async def subscription_change(info: Info, input: Input[SubscriptionChangeInput]) -> SubscriptionPayload:  # noqa: A002
-    row = await visible(info, "subscriptions", "Subscription", input.subscription, "subscription")
-    price = await visible(info, "prices", "Plan", input.plan, "plan") if input.plan else None
+async def _change(info: Info, asked: Order, given: SubscriptionChangeInput) -> Outcome:
+    row = await visible(info, "subscriptions", "Subscription", given.subscription, "subscription")
+    price = await visible(info, "prices", "Plan", given.plan, "plan") if given.plan else None
     items = await info.context.parts("subscription_items", row["stripe_id"])
     if len(items) != 1:
         raise BillingError(Code.INVALID_INPUT, "Only a subscription with one item can be changed so.")
-    if price is None and input.quantity is None:
+    if price is None and given.quantity is None:
         raise BillingError(Code.INVALID_INPUT, "Give a plan, a quantity or both.", field="plan")
     fields = {
         "price": price["stripe_id"] if price else None,
-        "quantity": quantity_of(input.quantity),
-        "proration_behavior": input.proration.value,
+        "quantity": quantity_of(given.quantity),
+        "proration_behavior": given.proration.value,
     }
-    asked = order(info, "subscriptionChange", input)
-    outcome = await subscriptions.change(
-        info.context.operations, asked, row["stripe_id"], items[0]["stripe_id"], fields
-    )
-    row = await changed(info, "subscriptions", outcome)
-    return SubscriptionPayload(subscription=subscription(row), revision=str(outcome.revision))
+    return await subscriptions.change(info.context.operations, asked, row["stripe_id"], items[0]["stripe_id"], fields)
 
 
-@mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True, own_feature=Feature.CUSTOMER_CHANGES)
-async def subscription_cancel(info: Info, input: Input[SubscriptionCancelInput]) -> SubscriptionPayload:  # noqa: A002
-    row = await visible(info, "subscriptions", "Subscription", input.subscription, "subscription")
-    asked = order(info, "subscriptionCancel", input)
-    outcome = await subscriptions.cancel(
-        info.context.operations, asked, row["stripe_id"], at_period_end=input.at_period_end
+async def _cancel(info: Info, asked: Order, given: SubscriptionCancelInput) -> Outcome:
+    row = await visible(info, "subscriptions", "Subscription", given.subscription, "subscription")
+    return await subscriptions.cancel(
+        info.context.operations, asked, row["stripe_id"], at_period_end=given.at_period_end
     )
+
+
+async def _payload(info: Info, outcome: Outcome) -> SubscriptionPayload:
     row = await changed(info, "subscriptions", outcome)
     return SubscriptionPayload(subscription=subscription(row), revision=str(outcome.revision))

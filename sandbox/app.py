@@ -14,6 +14,7 @@ from sandbox import authorization, control, pages
 from sandbox.config import Config
 from sandbox.delivery import Deliverer
 from sandbox.due import Due
+from sandbox.errors import StripeError
 from sandbox.faults import Effect, Fault, Faults
 from sandbox.http.api import Answer, Api, Request
 from sandbox.log import Log
@@ -93,7 +94,7 @@ class SandboxApp(Starlette):
         if fault is not None and fault.effect in {Effect.STATUS, Effect.DROP_BEFORE}:
             await self._fail(fault, receive, send)
             return
-        answer = self.api.answer(request, saved=fault.status if fault and fault.effect is Effect.SAVED else None)
+        answer = self.api.answer(request, failure=_failure(fault))
         if fault is not None and fault.effect is Effect.DROP_ANSWER:
             await self._fail(fault, receive, send)
             return
@@ -140,6 +141,13 @@ async def _send(send: Send, answer: Answer, *, skew: float = 0.0) -> None:
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+def _failure(fault: Fault | None) -> StripeError | None:
+    if fault is None or fault.effect not in {Effect.SAVED, Effect.SAVED_AFTER}:
+        return None
+    took_effect = fault.effect is Effect.SAVED_AFTER
+    return StripeError(fault.status, "api_error", "The sandbox was told to fail here.", keep=took_effect)
 
 
 def _error(message: str) -> bytes:

@@ -12,14 +12,15 @@ class Effect(StrEnum):
     """What happens to a request.
 
     drop_answer: it takes effect, then the connection is cut; drop_before: it takes none. status: it is refused with a
-    status. saved: it takes no effect, and its refusal is kept under its idempotency key, as Stripe keeps a 500. slow:
-    it takes effect, and the answer waits for `seconds`.
+    status. saved: it takes no effect, and its refusal is kept under its idempotency key, as Stripe keeps a 500;
+    saved_after: the same of one that took effect. slow: it takes effect, and the answer waits for `seconds`.
     """
 
     DROP_ANSWER = "drop_answer"
     DROP_BEFORE = "drop_before"
     STATUS = "status"
     SAVED = "saved"
+    SAVED_AFTER = "saved_after"
     SLOW = "slow"
 
 

@@ -73,8 +73,11 @@ class Api:
             for key, kept in tables.get("_idempotency", {}).items()
         }
 
-    def answer(self, request: Request, *, saved: int | None = None) -> Answer:
-        """`saved` is a status that the sandbox was told to refuse with, and to keep under the idempotency key."""
+    def answer(self, request: Request, *, failure: StripeError | None = None) -> Answer:
+        """`failure` is what the sandbox was told to answer, and to keep under the idempotency key.
+
+        With its `keep` the request takes effect first.
+        """
         self.store.sequence += 1
         request_id = identifier("req", self.config.seed, self.store.sequence, "")
         headers = {
@@ -91,7 +94,7 @@ class Api:
             name = found[0].name
             self.requests[name] += 1
             self._limit(account, name, headers)
-            status, body = self._run(request, account, *found, headers, saved)
+            status, body = self._run(request, account, *found, headers, failure)
         except StripeError as error:
             status, body = error.status, self._refusal(error, request_id)
         except Exception:  # noqa: BLE001  the answer to any fault of the sandbox is 500
@@ -145,7 +148,7 @@ class Api:
         operation: Operation,
         path: dict[str, str],
         headers: dict[str, str],
-        saved: int | None,
+        failure: StripeError | None,
     ) -> tuple[int, bytes]:
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
         mark = ""
@@ -166,9 +169,11 @@ class Api:
         ctx = Context(tx, self.config, account, int(self.config.clock()), params, path, headers["Request-Id"], key)
         status = 200
         try:
-            if saved is not None:
-                raise StripeError(saved, "api_error", "The sandbox was told to fail here.")
+            if failure is not None and not failure.keep:
+                raise failure
             body = orjson.dumps(shown(ctx, operation.run(ctx), params.pop("expand", None) or []))
+            if failure is not None:
+                raise failure
         except StripeError as error:
             if not error.keep:
                 tx.rollback()

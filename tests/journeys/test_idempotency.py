@@ -122,6 +122,82 @@ def test_a_lost_answer_leaves_one_object(armed: tuple[Demo, Path], mutation: str
         check_once(demo, mutation, input_)
 
 
+SETUP = """mutation($input: SetupIntentCreateInput!) { answer: setupIntentCreate(input: $input) {
+  object: clientSecret errors { code field } revision } }"""
+NEW_CUSTOMER = """mutation($input: CustomerCreateInput!) { answer: customerCreate(input: $input) {
+  object: customer { stripeId } errors { code field } revision } }"""
+
+
+def new_customer() -> dict[str, Any]:
+    return {"email": f"{uuid4().hex}@Payers.example", "idempotencyKey": uuid4().hex}
+
+
+def fail_once(demo: Demo, path: str, effect: str) -> None:
+    fault = {"match": {"method": "POST", "path": path}, "effect": effect, "status": 500}
+    httpx.post(demo.told["sandbox"] + "/_sandbox/faults", content=json.dumps(fault)).raise_for_status()
+
+
+@pytest.mark.parametrize("effect", ["saved", "saved_after"])
+@pytest.mark.parametrize("mutation", [SUBSCRIBE, CHECKOUT, SETUP], ids=["subscription", "checkout", "setup"])
+def test_a_failure_that_stripe_saved_leaves_one_object(armed: tuple[Demo, Path], mutation: str, effect: str) -> None:
+    demo, _ = armed
+    input_ = order(demo, SUBSCRIBE if mutation == SETUP else mutation)
+    if mutation == SETUP:
+        input_ = {name: input_[name] for name in ("customer", "idempotencyKey")}
+    path = LISTS.get(mutation, "/v1/setup_intents")
+    fail_once(demo, path, effect)
+    first = send(demo, mutation, input_)
+    assert first is not None
+    assert [error["code"] for error in first["errors"]] == ["STRIPE_UNAVAILABLE"]
+    made = settled(demo, mutation, input_)
+    assert made["errors"] == []
+    assert len(demo.stripe_list(path, demo.tenant(0)["account"], customer=input_["customer"])) == 1
+    assert settled(demo, mutation, input_)["object"] == made["object"]
+
+
+@pytest.mark.parametrize("effect", ["saved", "saved_after"])
+def test_a_failure_that_stripe_saved_leaves_one_customer(armed: tuple[Demo, Path], effect: str) -> None:
+    demo, _ = armed
+    input_ = new_customer()
+    fail_once(demo, "/v1/customers", effect)
+    first = send(demo, NEW_CUSTOMER, input_)
+    assert first is not None
+    assert [error["code"] for error in first["errors"]] == ["STRIPE_UNAVAILABLE"]
+    assert settled(demo, NEW_CUSTOMER, input_)["errors"] == []
+    everyone = demo.stripe_list("/v1/customers", demo.tenant(0)["account"])
+    assert len([one for one in everyone if one["email"] == input_["email"]]) == 1
+
+
+def test_a_repetition_is_answered_though_what_it_named_is_gone(armed: tuple[Demo, Path]) -> None:
+    demo, _ = armed
+    tenant = demo.tenant(0)
+    input_ = order(demo, SUBSCRIBE)
+    made = settled(demo, SUBSCRIBE, input_)
+    demo.stripe("DELETE", f"/v1/customers/{input_['customer']}", tenant["account"])
+    seen, asked = "query($id: ID!) { customer(id: $id) { id } }", {"id": input_["customer"]}
+    assert eventually(lambda: demo.ask(tenant["partner_key"], seen, asked) == {"customer": None})
+    again = send(demo, SUBSCRIBE, input_)
+    assert again is not None
+    assert again["errors"] == []
+    assert again["object"]["stripeId"] == made["object"]["stripeId"]
+    fresh = send(demo, SUBSCRIBE, input_ | {"idempotencyKey": uuid4().hex})
+    assert fresh is not None
+    assert fresh["errors"] == [{"code": "NOT_FOUND", "field": "customer"}]
+    assert objects(demo, SUBSCRIBE, input_) == []  # the first one ended with its customer
+
+
+def test_a_repetition_of_what_made_a_thing_that_was_deleted_says_so(armed: tuple[Demo, Path]) -> None:
+    demo, _ = armed
+    tenant = demo.tenant(0)
+    input_ = new_customer()
+    made = settled(demo, NEW_CUSTOMER, input_)
+    demo.stripe("DELETE", f"/v1/customers/{made['object']['stripeId']}", tenant["account"])
+    again = eventually(lambda: (found := send(demo, NEW_CUSTOMER, input_)) and found["errors"] and found)
+    assert again == {"object": None, "errors": [{"code": "NOT_FOUND", "field": None}], "revision": None}
+    left = [one["email"] for one in demo.stripe_list("/v1/customers", tenant["account"])]
+    assert input_["email"] not in left
+
+
 @pytest.mark.parametrize("mutation", [SUBSCRIBE, CHECKOUT], ids=["subscription", "checkout"])
 def test_two_at_once_make_one_object(armed: tuple[Demo, Path], mutation: str) -> None:
     demo, _ = armed
