@@ -8,6 +8,7 @@ from billing.mirroring import Mirroring, apply_as_tenant
 from billing.stripe_client import StripeGateway
 from storage.binding import bind_tenant
 from storage.database import Database
+from tenants.audit import SYSTEM, Author
 from tenants.context import DEFAULT_FEATURES
 from tenants.models import Tenant
 from tenants.registry import save_tenant
@@ -47,7 +48,9 @@ class UnknownIndustryError(ValueError):
     """The industry or its category code is not one that the gateway knows."""
 
 
-async def onboard(database: Database, stripe: StripeGateway, applicant: Applicant, *, livemode: bool) -> Tenant:
+async def onboard(
+    database: Database, stripe: StripeGateway, applicant: Applicant, *, livemode: bool, by: Author = SYSTEM
+) -> Tenant:
     """Create the tenant and its connected account; repeated after a fault it goes on with the same account."""
     industry = INDUSTRIES.get(applicant.industry)
     mcc = applicant.mcc or (industry.mcc if industry else "")
@@ -67,6 +70,7 @@ async def onboard(database: Database, stripe: StripeGateway, applicant: Applican
                 livemode=livemode,
                 features=list(applicant.features),
             ),
+            by=by,
         )
     if not tenant.account_id:
         answer = await stripe.call(
@@ -76,7 +80,7 @@ async def onboard(database: Database, stripe: StripeGateway, applicant: Applican
         )
         tenant.account_id = str(answer.body["id"])
         tenant.status = "active"
-        await save_tenant(database, tenant)
+        await save_tenant(database, tenant, by=by)
         way = Mirroring(stripe, tenant.id, tenant.account_id, livemode)
         with bind_tenant(tenant.id):
             await way.settle(way.arrival(answer), partial(apply_as_tenant, database))

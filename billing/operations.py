@@ -247,11 +247,11 @@ class Operations:
     ) -> None:
         await audit.record(
             connection,
-            order.caller,
+            order.caller.tenant.id,
+            audit.author(order.caller, order.request_id),
             action=order.action,
             outcome=outcome,
             target=target,
-            request_id=order.request_id,
             operation_id=claim.id,
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from compliance import chain
-from gateway.admin_commands import find_tenant, with_runtime
+from gateway.admin_commands import find_tenant, operator, with_runtime
 from gateway.runtime import Runtime
 from gateway.user_error import UserError
 from gateway.wire import hash_of
@@ -40,6 +40,25 @@ def verify(anchors: Path | None) -> None:
     click.echo(f"the audit log is as it was written ({len(known)} anchors)")
 
 
+@audit.command("list")
+@click.argument("tenant")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+def list_entries(tenant: str, limit: int) -> None:
+    """A tenant's latest entries, the newest first: when, who, what, on which object, with what outcome and request."""
+
+    async def work(runtime: Runtime) -> list[str]:
+        owner = await find_tenant(runtime, tenant)
+        rows = await runtime.database.system.execute_query_dict(
+            "select at, actor, action, target, outcome, request_id from audit_entries where tenant_id = $1"
+            " order by id desc limit $2",
+            [owner.id, limit],
+        )
+        return ["\t".join("-" if value is None else str(value) for value in row.values()) for row in rows]
+
+    for line in with_runtime(work):
+        click.echo(line)
+
+
 @click.group()
 def providers() -> None:
     """Tenants' own identity providers, whose tokens customers may bring."""
@@ -61,7 +80,13 @@ def add_provider(tenant: str, issuer: str, jwks_url: str, claim: str, algorithms
             raise UserError(f"--jwks-url: {error}") from None
         owner = await find_tenant(runtime, tenant)
         return await registry.add_provider(
-            runtime.database, owner, issuer=issuer, jwks_url=jwks_url, claim=claim, algorithms=algorithms
+            runtime.database,
+            owner,
+            issuer=issuer,
+            jwks_url=jwks_url,
+            claim=claim,
+            algorithms=algorithms,
+            by=operator(),
         )
 
     click.echo(with_runtime(work))
@@ -91,7 +116,8 @@ def remove_provider(tenant: str, audience: str) -> None:
     """Forget a provider: its tokens are refused from now on."""
 
     async def work(runtime: Runtime) -> bool:
-        return await registry.remove_provider(runtime.database, (await find_tenant(runtime, tenant)).id, audience)
+        owner = await find_tenant(runtime, tenant)
+        return await registry.remove_provider(runtime.database, owner.id, audience, by=operator())
 
     if not with_runtime(work):
         raise UserError(f"{tenant} has no provider with the audience {audience}")
@@ -111,7 +137,8 @@ def trust(tenant: str, files: tuple[Path, ...]) -> None:
     found = {hash_of(text): (name, text) for name, text in texts}
 
     async def work(runtime: Runtime) -> None:
-        await registry.trust_documents(runtime.database, (await find_tenant(runtime, tenant)).id, found)
+        owner = await find_tenant(runtime, tenant)
+        await registry.trust_documents(runtime.database, owner.id, found, by=operator())
 
     with_runtime(work)
     for hash_, (name, _) in found.items():
@@ -142,7 +169,7 @@ def forget(tenant: str, document_hash: str) -> None:
 
     async def work(runtime: Runtime) -> bool:
         owner = await find_tenant(runtime, tenant)
-        return await registry.forget_document(runtime.database, owner.id, document_hash)
+        return await registry.forget_document(runtime.database, owner.id, document_hash, by=operator())
 
     if not with_runtime(work):
         raise UserError(f"{tenant} has no document {document_hash}")

@@ -1,6 +1,8 @@
 """The commands that administer tenants and their keys, and print the schema."""
 
 import asyncio
+import getpass
+import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -13,7 +15,8 @@ from billing.onboarding import INDUSTRIES, Applicant, UnknownIndustryError, acco
 from gateway.runtime import Runtime, open_runtime
 from gateway.settings import Settings
 from gateway.user_error import UserError
-from tenants import registry
+from tenants import audit, registry
+from tenants.audit import Author
 from tenants.context import DEFAULT_FEATURES, ROLE_SCOPES, Feature, Role, Scope
 from tenants.models import ApiToken, Tenant
 
@@ -40,6 +43,14 @@ async def find_tenant(runtime: Runtime, slug: str) -> Tenant:
     return found
 
 
+def operator() -> Author:
+    """Who runs a command, for the audit log: an account of this machine."""
+    try:
+        return Author(f"operator:{getpass.getuser()}")
+    except (KeyError, OSError):  # a container's user may have no name
+        return Author(f"operator:{os.getuid()}")
+
+
 @click.group()
 def tenants() -> None:
     """Tenants: one institution, one connected account."""
@@ -62,7 +73,9 @@ def add(
     async def work(runtime: Runtime) -> str:
         applicant = Applicant(slug, name, industry, country.upper(), currency.lower(), email, mcc)
         try:
-            made = await onboard(runtime.database, runtime.stripe, applicant, livemode=runtime.settings.livemode)
+            made = await onboard(
+                runtime.database, runtime.stripe, applicant, livemode=runtime.settings.livemode, by=operator()
+            )
             return await account_link(runtime.stripe, made, return_url=return_url, refresh_url=return_url)
         except (BillingError, UnknownIndustryError) as error:
             raise UserError(str(error)) from None
@@ -125,7 +138,7 @@ def set_tenant(
             found.cors_origins = sorted(origins)
         if trusted_only is not None:
             found.trusted_only = trusted_only
-        await registry.save_tenant(runtime.database, found)
+        await registry.save_tenant(runtime.database, found, by=operator())
 
     with_runtime(work)
 
@@ -155,6 +168,7 @@ def issue(tenant: str | None, role: str, scopes: tuple[str, ...], name: str, day
             name=name,
             scopes=[Scope(scope) for scope in scopes] or None,
             expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
+            by=operator(),
         )
 
     click.echo(with_runtime(work))
@@ -182,7 +196,9 @@ def rotate(public_id: str, overlap_hours: float) -> None:
 
     async def work(runtime: Runtime) -> str:
         try:
-            return await registry.rotate_key(runtime.database, public_id, overlap=timedelta(hours=overlap_hours))
+            return await registry.rotate_key(
+                runtime.database, public_id, overlap=timedelta(hours=overlap_hours), by=operator()
+            )
         except registry.UnknownTokenError:
             raise UserError(f"there is no valid key {public_id}") from None
 
@@ -196,7 +212,8 @@ def end_sessions(tenant: str, customer: str | None) -> None:
     """End the session tokens of a customer, or of all the tenant's, in every process."""
 
     async def work(runtime: Runtime) -> None:
-        await registry.end_sessions(runtime.database, (await find_tenant(runtime, tenant)).id, customer)
+        owner = await find_tenant(runtime, tenant)
+        await registry.end_sessions(runtime.database, owner.id, customer, by=operator())
 
     with_runtime(work)
 
@@ -208,7 +225,7 @@ def revoke(public_id: str) -> None:
 
     async def work(runtime: Runtime) -> None:
         try:
-            await registry.revoke_key(runtime.database, public_id)
+            await registry.revoke_key(runtime.database, public_id, by=operator())
         except registry.UnknownTokenError:
             raise UserError(f"there is no key {public_id}") from None
 
@@ -224,6 +241,7 @@ def session(tenant: str, customer: str, minutes: int) -> None:
 
     async def work(runtime: Runtime) -> str:
         owner = await find_tenant(runtime, tenant)
+        await audit.record(runtime.database.system, owner.id, operator(), action="customerTokenCreate", target=customer)
         return runtime.sessions.mint(
             tenant=owner.slug,
             customer=customer,

@@ -24,6 +24,8 @@ SERVING = (
     "stripe_api_key",
     "gateway_session_key",
 )
+# What faces the internet to take webhooks could neither call Stripe nor mint a token, whoever took it over.
+TAKING_WEBHOOKS = ("database_url", "gateway_system_password", "stripe_webhook_secrets")
 
 
 class Commands(click.Group):
@@ -80,7 +82,7 @@ def serve() -> None:
 @cli.command()
 def sidecar() -> None:
     """Take Stripe's webhooks (GATEWAY_SIDECAR_PORT)."""
-    settings = _begin("sidecar", *SERVING, "stripe_webhook_secrets")
+    settings = _load(*TAKING_WEBHOOKS)
     from gateway.sidecar import create_app
 
     _serve(create_app(settings), settings.gateway_host, settings.gateway_sidecar_port, "GATEWAY_SIDECAR_PORT")
@@ -142,7 +144,7 @@ for _module, _name, _help in (
     ("mirror_commands", "inbox", "Stripe's events: status, show, replay, drain."),
     ("mirror_commands", "mirror", "The mirror: dump, diff, reconcile."),
     ("mirror_commands", "invariants", "Check what must always hold."),
-    ("access_commands", "audit", "The audit log: verify."),
+    ("access_commands", "audit", "The audit log: list, verify."),
     ("access_commands", "providers", "Tenants' own identity providers: add, list, remove."),
     ("access_commands", "documents", "Trusted documents: trust, list, forget."),
 ):

@@ -204,7 +204,11 @@ class Service:
         action = f"platform {operation.operation.value}" if operation else "platform request"
         with bind_tenant(caller.tenant.id):
             await audit.record(
-                self.runtime.database.app, caller, action=action, outcome="admitted", request_id=request_id
+                self.runtime.database.app,
+                caller.tenant.id,
+                audit.author(caller, request_id),
+                action=action,
+                outcome="admitted",
             )
 
     def _context(self, caller: Caller, request_id: str) -> RequestContext:

@@ -9,11 +9,12 @@ import orjson
 
 from billing.mirroring import Mirroring
 from compliance import invariants as production
-from gateway.admin_commands import find_tenant, with_runtime
+from gateway.admin_commands import find_tenant, operator, with_runtime
 from gateway.runtime import Runtime
 from gateway.user_error import UserError
 from mirror.kinds import KINDS
 from storage.binding import bind_tenant
+from tenants import audit
 from tenants.models import Tenant
 from webhooks import inbox as events
 from webhooks.process import Worker
@@ -111,6 +112,7 @@ def dump(tenant: str, types: Sequence[str]) -> None:
 
     async def work(runtime: Runtime) -> None:
         owner = await find_tenant(runtime, tenant)
+        await audit.record(runtime.database.system, owner.id, operator(), action="mirrorDump")
         with bind_tenant(owner.id):
             for kind in types or KINDS:
                 await _dump(runtime, owner, kind)

@@ -25,6 +25,7 @@ from storage.folder_lock import FolderInUseError, FolderLock
 
 READY_TIMEOUT: Final = 55.0
 _HOST: Final = "127.0.0.1"
+_NOT_FOR_SIDECAR: Final = {"STRIPE_API_KEY", "STRIPE_API_BASE", "GATEWAY_SESSION_KEY", "GATEWAY_APP_PASSWORD"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,9 @@ class _Supervisor:
         secrets.save(path)
         environment = _environment(prepared.result(), secrets, ports, addresses)
         with self._watch.part("gateway, sidecar and worker"):
-            for name, command in (("gateway", "serve"), ("sidecar", "sidecar"), ("worker", "worker")):
-                self._launch(name, [command], environment)
+            self._launch("gateway", ["serve"], environment)
+            self._launch("sidecar", ["sidecar"], {k: v for k, v in environment.items() if k not in _NOT_FOR_SIDECAR})
+            self._launch("worker", ["worker"], environment)
             await asyncio.gather(*(self._ready(name, f"{addresses[name]}/readyz") for name in ("gateway", "sidecar")))
         await self._seed(environment)
 

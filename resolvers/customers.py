@@ -71,10 +71,9 @@ async def customer_token_create(info: Info, input: Input[CustomerTokenCreateInpu
     )
     await audit.record(
         context.read,
-        context.caller,
+        context.caller.tenant.id,
+        context.author,
         action="customerTokenCreate",
-        outcome="ok",
         target=row["stripe_id"],
-        request_id=context.request_id,
     )
     return CustomerTokenPayload(token=token)

@@ -57,7 +57,5 @@ async def reconcile_start(info: Info, input: Input[ReconcileStartInput]) -> Reco
     kind = jobs.JobKind.SAMPLE if input.sample else jobs.JobKind.RECONCILE
     async with context.database.app_transaction() as connection:
         started = await jobs.request(connection, context.caller.tenant.id, kind)
-        await audit.record(
-            connection, context.caller, action="reconcileStart", outcome="ok", request_id=context.request_id
-        )
+        await audit.record(connection, context.caller.tenant.id, context.author, action="reconcileStart")
     return ReconcilePayload(started=started)

@@ -18,7 +18,7 @@ from schema.tokens import (
     CustomerSessionsEndInput,
     SessionsPayload,
 )
-from tenants import audit, models, registry, tokens
+from tenants import models, registry, tokens
 from tenants.context import Scope
 
 _MOST_LISTED = 500
@@ -52,8 +52,9 @@ async def api_token_issue(info: Info, input: Input[ApiTokenIssueInput]) -> ApiTo
         name=input.name,
         scopes=input.scopes,
         expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
+        by=info.context.author,
     )
-    return await _made(info, "apiTokenIssue", text)
+    return await _made(info, text)
 
 
 @mutates(ApiTokenPayload, Scope.TENANT_ADMIN)
@@ -66,20 +67,21 @@ async def api_token_rotate(info: Info, input: Input[ApiTokenRotateInput]) -> Api
             _public_id(input.public_id),
             overlap=timedelta(seconds=input.overlap_seconds),
             tenant_id=info.context.caller.tenant.id,
+            by=info.context.author,
         )
     except registry.UnknownTokenError:
         raise _unknown() from None
-    return await _made(info, "apiTokenRotate", text)
+    return await _made(info, text)
 
 
 @mutates(ApiTokenPayload, Scope.TENANT_ADMIN)
 async def api_token_revoke(info: Info, input: Input[ApiTokenRevokeInput]) -> ApiTokenPayload:  # noqa: A002
     public_id = _public_id(input.public_id)
+    context = info.context
     try:
-        await registry.revoke_key(info.context.database, public_id, tenant_id=info.context.caller.tenant.id)
+        await registry.revoke_key(context.database, public_id, tenant_id=context.caller.tenant.id, by=context.author)
     except registry.UnknownTokenError:
         raise _unknown() from None
-    await _told(info, "apiTokenRevoke", public_id)
     return ApiTokenPayload(api_token=await _listed(info, public_id))
 
 
@@ -88,15 +90,13 @@ async def customer_sessions_end(info: Info, input: Input[CustomerSessionsEndInpu
     customer = None
     if input.customer is not None:
         customer = (await visible(info, "customers", "Customer", input.customer, "customer"))["stripe_id"]
-    ended = await registry.end_sessions(info.context.database, info.context.caller.tenant.id, customer)
-    await _told(info, "customerSessionsEnd", customer)
+    context = info.context
+    ended = await registry.end_sessions(context.database, context.caller.tenant.id, customer, by=context.author)
     return SessionsPayload(ended_at=ended)
 
 
-async def _made(info: Info, action: str, text: str) -> ApiTokenPayload:
-    public_id = tokens.parse(text).public_id
-    await _told(info, action, public_id)
-    return ApiTokenPayload(token=text, api_token=await _listed(info, public_id))
+async def _made(info: Info, text: str) -> ApiTokenPayload:
+    return ApiTokenPayload(token=text, api_token=await _listed(info, tokens.parse(text).public_id))
 
 
 async def _listed(info: Info, public_id: str) -> ApiToken | None:
@@ -105,13 +105,6 @@ async def _listed(info: Info, public_id: str) -> ApiToken | None:
         [info.context.caller.tenant.id, public_id],
     )
     return ApiToken(**rows[0]) if rows else None
-
-
-async def _told(info: Info, action: str, target: str | None) -> None:
-    context = info.context
-    await audit.record(
-        context.read, context.caller, action=action, outcome="ok", target=target, request_id=context.request_id
-    )
 
 
 def _public_id(text: str) -> str:

@@ -13,6 +13,7 @@ from mirror import queries
 from mirror.queries import Page, Row, View, Window
 from storage.cache import LookupCache
 from storage.database import Connection, Database
+from tenants.audit import Author, author
 from tenants.context import Caller, Role
 from tenants.sessions import SessionKeys
 
@@ -51,6 +52,11 @@ class RequestContext:
     def read(self) -> Connection:
         """The tenant's own connection: row-level security is on it."""
         return self.database.app
+
+    @property
+    def author(self) -> Author:
+        """How the audit log names the request."""
+        return author(self.caller, self.request_id)
 
     @property
     def masked(self) -> bool:

@@ -1,4 +1,7 @@
-"""Where tenants and keys are written: each write raises the tenant's settings revision, in its transaction."""
+"""Where tenants and keys are written: each write raises the tenant's settings revision, in its transaction.
+
+So does its entry in the audit log; `by` is who does it.
+"""
 
 import secrets
 from collections.abc import Collection, Mapping
@@ -7,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from storage import revisions
 from storage.database import Connection, Database
 from storage.feed import announce
-from tenants import tokens
+from tenants import audit, tokens
+from tenants.audit import SYSTEM, Author
 from tenants.context import ROLE_SCOPES, Role, Scope
 from tenants.models import ApiToken, PlatformToken, Tenant
 
@@ -20,10 +24,12 @@ async def _settings_changed(connection: Connection, tenant_id: int) -> int:
     return await revisions.bump(connection, {(tenant_id, revisions.SETTINGS)})
 
 
-async def save_tenant(database: Database, tenant: Tenant) -> Tenant:
+async def save_tenant(database: Database, tenant: Tenant, *, by: Author = SYSTEM) -> Tenant:
     """Insert or update a tenant, as the system."""
+    action = "tenantUpdate" if tenant.pk else "tenantCreate"
     async with database.system_transaction() as connection:
         await tenant.save(using_db=connection)  # type: ignore[arg-type]  # Tortoise's client by its protocol
+        await audit.record(connection, tenant.id, by, action=action, target=tenant.account_id)
         number = await _settings_changed(connection, tenant.id)
     await announce(database.system, {(tenant.id, revisions.SETTINGS)}, number)
     return tenant
@@ -52,6 +58,7 @@ async def issue_key(
     name: str,
     scopes: Collection[Scope] | None = None,
     expires_at: datetime | None = None,
+    by: Author = SYSTEM,
 ) -> str:
     """Make an API key and return its text, which is stored nowhere."""
     text, key = tokens.generate(livemode=tenant.livemode)
@@ -68,6 +75,7 @@ async def issue_key(
             livemode=tenant.livemode,
             expires_at=expires_at,
         )
+        await audit.record(connection, tenant.id, by, action="apiTokenIssue", target=key.public_id)
         number = await _settings_changed(connection, tenant.id)
     await announce(database.system, {(tenant.id, revisions.SETTINGS)}, number)
     return text
@@ -86,7 +94,9 @@ async def issue_platform_key(database: Database, *, name: str, livemode: bool) -
     return text
 
 
-async def rotate_key(database: Database, public_id: str, *, overlap: timedelta, tenant_id: int | None = None) -> str:
+async def rotate_key(
+    database: Database, public_id: str, *, overlap: timedelta, tenant_id: int | None = None, by: Author = SYSTEM
+) -> str:
     """A new key with the rights of an old one, which goes on for the overlap; returns the new key's text.
 
     `tenant_id` limits it to that tenant's keys. Raises UnknownTokenError for a key that is not there or has ended.
@@ -112,12 +122,13 @@ async def rotate_key(database: Database, public_id: str, *, overlap: timedelta, 
             "update api_tokens set expires_at = least(expires_at, $2), replaced_by = $3 where public_id = $1",
             [public_id, now + overlap, key.public_id],
         )
+        await audit.record(connection, old["tenant_id"], by, action="apiTokenRotate", target=key.public_id)
         number = await _settings_changed(connection, old["tenant_id"])
     await announce(database.system, {(old["tenant_id"], revisions.SETTINGS)}, number)
     return text
 
 
-async def end_sessions(database: Database, tenant_id: int, customer: str | None) -> datetime:
+async def end_sessions(database: Database, tenant_id: int, customer: str | None, *, by: Author = SYSTEM) -> datetime:
     """End every session token of a customer, or of all, that was issued until now; returns that moment."""
     now = datetime.now(UTC)
     async with database.system_transaction() as connection:
@@ -129,13 +140,21 @@ async def end_sessions(database: Database, tenant_id: int, customer: str | None)
                 " on conflict (tenant_id, customer_id) do update set valid_from = excluded.valid_from",
                 [tenant_id, customer, now],
             )
+        await audit.record(connection, tenant_id, by, action="customerSessionsEnd", target=customer)
         number = await _settings_changed(connection, tenant_id)
     await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
     return now
 
 
 async def add_provider(
-    database: Database, tenant: Tenant, *, issuer: str, jwks_url: str, claim: str, algorithms: Collection[str]
+    database: Database,
+    tenant: Tenant,
+    *,
+    issuer: str,
+    jwks_url: str,
+    claim: str,
+    algorithms: Collection[str],
+    by: Author = SYSTEM,
 ) -> str:
     """Register an identity provider; returns the audience that its tokens for us must name."""
     audience = f"billing-gateway:{tenant.slug}:{secrets.token_hex(8)}"
@@ -145,18 +164,24 @@ async def add_provider(
             " values ($1, $2, $3, $4, $5, $6)",
             [tenant.id, issuer, audience, jwks_url, claim, sorted(algorithms)],
         )
+        await audit.record(connection, tenant.id, by, action="providerAdd", target=audience)
     return audience
 
 
-async def remove_provider(database: Database, tenant_id: int, audience: str) -> bool:
+async def remove_provider(database: Database, tenant_id: int, audience: str, *, by: Author = SYSTEM) -> bool:
     """Forget an identity provider: its tokens are refused from now on."""
-    removed = await database.system.execute_query_dict(
-        "delete from identity_providers where tenant_id = $1 and audience = $2 returning id", [tenant_id, audience]
-    )
+    async with database.system_transaction() as connection:
+        removed = await connection.execute_query_dict(
+            "delete from identity_providers where tenant_id = $1 and audience = $2 returning id", [tenant_id, audience]
+        )
+        if removed:
+            await audit.record(connection, tenant_id, by, action="providerRemove", target=audience)
     return bool(removed)
 
 
-async def trust_documents(database: Database, tenant_id: int, documents: Mapping[str, tuple[str, str]]) -> None:
+async def trust_documents(
+    database: Database, tenant_id: int, documents: Mapping[str, tuple[str, str]], *, by: Author = SYSTEM
+) -> None:
     """Register documents by their hashes, each as (name, text)."""
     async with database.system_transaction() as connection:
         for hash_, (name, document) in documents.items():
@@ -165,22 +190,26 @@ async def trust_documents(database: Database, tenant_id: int, documents: Mapping
                 " on conflict (tenant_id, hash) do update set name = excluded.name",
                 [tenant_id, hash_, name, document],
             )
+            await audit.record(connection, tenant_id, by, action="documentTrust", target=hash_)
         number = await _settings_changed(connection, tenant_id)
     await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
 
 
-async def forget_document(database: Database, tenant_id: int, hash_: str) -> bool:
+async def forget_document(database: Database, tenant_id: int, hash_: str, *, by: Author = SYSTEM) -> bool:
     """Take a document out of the list."""
     async with database.system_transaction() as connection:
         rows = await connection.execute_query_dict(
             "delete from trusted_documents where tenant_id = $1 and hash = $2 returning hash", [tenant_id, hash_]
         )
+        if not rows:
+            return False
+        await audit.record(connection, tenant_id, by, action="documentForget", target=hash_)
         number = await _settings_changed(connection, tenant_id)
     await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
-    return bool(rows)
+    return True
 
 
-async def revoke_key(database: Database, public_id: str, *, tenant_id: int | None = None) -> None:
+async def revoke_key(database: Database, public_id: str, *, tenant_id: int | None = None, by: Author = SYSTEM) -> None:
     """End a key now; raises UnknownTokenError. `tenant_id` limits it to that tenant's keys."""
     async with database.system_transaction() as connection:
         rows = await connection.execute_query_dict(
@@ -191,5 +220,6 @@ async def revoke_key(database: Database, public_id: str, *, tenant_id: int | Non
         if not rows:
             raise UnknownTokenError(public_id)
         tenant_id = int(rows[0]["tenant_id"])
+        await audit.record(connection, tenant_id, by, action="apiTokenRevoke", target=public_id)
         number = await _settings_changed(connection, tenant_id)
     await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)

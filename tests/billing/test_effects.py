@@ -158,12 +158,14 @@ async def test_what_a_reaction_wrote_goes_with_its_failure_and_it_is_tried_again
     effects = Effects(account.database, {"subscription.active": (writes, failing)}, always=())
     system = account.database.system
     await effects.work_once()
-    assert await system.execute_query_dict("select action from audit_entries") == []
+    assert await system.execute_query_dict("select action from audit_entries where actor = 'reaction'") == []
     rows = await system.execute_query_dict("select attempts, error, transition from effects where state = 'waiting'")
     assert rows == [{"attempts": 1, "error": "RuntimeError", "transition": "active"}]
     await system.execute_query("update effects set due = now()")
     await _drain(effects)
-    assert await system.execute_query_dict("select action from audit_entries") == [{"action": "subscription.active"}]
+    assert await system.execute_query_dict("select action from audit_entries where actor = 'reaction'") == [
+        {"action": "subscription.active"}
+    ]
 
 
 async def test_what_fails_always_is_dead_in_the_end_and_holds_up_no_other(account: Account) -> None:

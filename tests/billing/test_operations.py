@@ -47,7 +47,9 @@ def order(two: Two) -> Order:
 
 
 async def _audited(database: Database) -> list[tuple[str, str | None]]:
-    rows = await database.system.execute_query_dict("select outcome, target from audit_entries order by id")
+    rows = await database.system.execute_query_dict(
+        "select outcome, target from audit_entries where operation_id is not null order by id"
+    )
     return [(row["outcome"], row["target"]) for row in rows]
 
 
@@ -149,5 +151,6 @@ async def test_a_secret_that_is_not_mirrored_is_stored_nowhere_and_asked_for_aga
     assert len(asked) == 2
     assert len(set(asked)) == 1
     for table in ("operations", "audit_entries"):
-        (row,) = await opened.system.execute_query_dict(f"select t::text as stored from {table} t")
-        assert "secret" not in row["stored"]
+        rows = await opened.system.execute_query_dict(f"select t::text as stored from {table} t")
+        assert rows
+        assert not any("secret" in row["stored"] for row in rows)

@@ -2,7 +2,7 @@
 
 import re
 
-from gateway.cli import SERVING, cli
+from gateway.cli import SERVING, TAKING_WEBHOOKS, cli
 from gateway.settings import Settings
 from tests.docs import reading
 
@@ -37,10 +37,14 @@ def test_only_settings_that_exist_are_set() -> None:
 def test_the_serving_processes_get_all_that_they_need() -> None:
     needed = {name.upper() for name in SERVING}
     assert needed <= serving()
-    for name in ("gateway", "sidecar", "worker"):
+    for name in ("gateway", "worker"):
         assert "*serving" in service(name)
-    assert "STRIPE_WEBHOOK_SECRETS" in names(service("sidecar"))
     assert {"DATABASE_URL", "GATEWAY_APP_PASSWORD", "GATEWAY_SYSTEM_PASSWORD"} <= names(service("migrate"))
+
+
+def test_the_sidecar_gets_what_it_needs_and_no_key_that_moves_money() -> None:
+    assert names(service("sidecar")) == {name.upper() for name in TAKING_WEBHOOKS}
+    assert "*serving" not in service("sidecar")
 
 
 def test_only_the_migration_gets_the_owners_password() -> None:

@@ -38,12 +38,19 @@ def test_help_lists_all_commands_and_loads_none_of_the_heavy_modules() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["serve", "sidecar", "worker"])
+@pytest.mark.parametrize("command", ["serve", "worker"])
 def test_a_part_without_settings_names_them_all_in_one_line(command: str) -> None:
     code, out, err = run(command)
     assert (code, out) == (2, "")
     assert err.startswith("gateway: DATABASE_URL, GATEWAY_APP_PASSWORD, GATEWAY_SYSTEM_PASSWORD, STRIPE_API_KEY")
     assert err.count("\n") == 1
+
+
+def test_the_sidecar_asks_for_no_key_that_moves_money() -> None:
+    code, out, err = run("sidecar")
+    assert (code, out) == (2, "")
+    assert err.startswith("gateway: DATABASE_URL, GATEWAY_SYSTEM_PASSWORD, STRIPE_WEBHOOK_SECRETS")
+    assert "STRIPE_API_KEY" not in err
 
 
 def test_migrate_needs_no_stripe_key_and_says_when_nothing_listens(empty_environment: pytest.MonkeyPatch) -> None:

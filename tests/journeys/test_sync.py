@@ -1,5 +1,6 @@
 """An administrator sees how the mirror stands, has it checked, and looks after the inbox from the command line."""
 
+import getpass
 import json
 import subprocess
 import sys
@@ -89,6 +90,20 @@ def test_the_command_line_shows_and_replays_events(demo: Demo) -> None:
     assert status["dead"] == 0
     assert sum(status["settled_last_hour"].values()) > 0
     assert command(demo, "inbox", "drain").returncode == 0
+
+
+def test_what_an_operator_does_stands_in_the_audit_log(demo: Demo) -> None:
+    slug = demo.tenant()["slug"]
+    issued = command(demo, "tokens", "issue", "--tenant", slug, "--name", "audited").stdout.strip()
+    public_id = issued.split("_")[2]
+    assert command(demo, "tokens", "revoke", public_id).returncode == 0
+    lines = [line.split("\t") for line in command(demo, "audit", "list", slug, "--limit", "2").stdout.splitlines()]
+    who = f"operator:{getpass.getuser()}"
+    assert [line[1:5] for line in lines] == [
+        [who, "apiTokenRevoke", public_id, "ok"],
+        [who, "apiTokenIssue", public_id, "ok"],
+    ]
+    assert issued not in str(lines)
 
 
 @pytest.mark.parametrize(

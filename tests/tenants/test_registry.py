@@ -1,5 +1,6 @@
 """Tenants and keys are written with their revision, no secret is stored, and the audit log only grows."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,7 @@ from tortoise.exceptions import IntegrityError, OperationalError
 from storage import revisions
 from storage.binding import bind_tenant
 from storage.database import Database
-from tenants import audit, tokens
+from tenants import audit, registry, tokens
 from tenants.context import ROLE_SCOPES, Caller, Role, Scope
 from tenants.models import ApiToken
 from tenants.registry import UnknownTokenError, issue_key, issue_platform_key, revoke_key, save_tenant
@@ -76,17 +77,17 @@ async def test_one_account_at_stripe_belongs_to_one_tenant(opened: Database, two
         await new_tenant(opened, "thief", account_id=two.clinic.account_id)
 
 
-def _caller(two: Two) -> Caller:
-    return Caller(two.clinic.info(), Role.ADMIN, ROLE_SCOPES[Role.ADMIN], token="abc")
+def _author(two: Two) -> audit.Author:
+    return audit.author(Caller(two.clinic.info(), Role.ADMIN, ROLE_SCOPES[Role.ADMIN], token="abc"))
 
 
 async def test_an_entry_says_who_did_what_and_what_came_of_it(opened: Database, two: Two) -> None:
     operation = uuid4()
     with bind_tenant(two.clinic.id):
         await audit.record(
-            opened.app, _caller(two), action="customerCreate", outcome="ok", target="cus_1", operation_id=operation
+            opened.app, two.clinic.id, _author(two), action="customerCreate", target="cus_1", operation_id=operation
         )
-        (entry,) = await opened.app.execute_query_dict("select * from audit_entries")
+        entry = (await opened.app.execute_query_dict("select * from audit_entries order by id"))[-1]
     assert (entry["actor"], entry["action"], entry["target"], entry["outcome"], entry["operation_id"]) == (
         "admin:abc",
         "customerCreate",
@@ -96,9 +97,56 @@ async def test_an_entry_says_who_did_what_and_what_came_of_it(opened: Database, 
     )
 
 
+async def test_every_write_is_audited_with_who_did_it(opened: Database, two: Two) -> None:
+    school, by = two.school, audit.Author("operator:ann", "request-1")
+    await registry.save_tenant(opened, school, by=by)
+    key = tokens.parse(await issue_key(opened, school, role=Role.ADMIN, name="key", by=by)).public_id
+    new = tokens.parse(await registry.rotate_key(opened, key, overlap=timedelta(0), by=by)).public_id
+    await revoke_key(opened, new, by=by)
+    await registry.end_sessions(opened, school.id, "cus_1", by=by)
+    audience = await registry.add_provider(
+        opened, school, issuer="https://id.example", jwks_url="https://id.example/keys", claim="sub",
+        algorithms=["RS256"], by=by,
+    )  # fmt: skip
+    assert await registry.remove_provider(opened, school.id, audience, by=by)
+    await registry.trust_documents(opened, school.id, {"0" * 64: ("all", "{ viewer { role } }")}, by=by)
+    assert await registry.forget_document(opened, school.id, "0" * 64, by=by)
+    rows = await opened.system.execute_query_dict(
+        "select tenant_id, action, target, outcome, request_id from audit_entries"
+        " where actor = 'operator:ann' order by id"
+    )
+    assert [(row["action"], row["target"]) for row in rows] == [
+        ("tenantUpdate", school.account_id),
+        ("apiTokenIssue", key),
+        ("apiTokenRotate", new),
+        ("apiTokenRevoke", new),
+        ("customerSessionsEnd", "cus_1"),
+        ("providerAdd", audience),
+        ("providerRemove", audience),
+        ("documentTrust", "0" * 64),
+        ("documentForget", "0" * 64),
+    ]
+    assert {(row["tenant_id"], row["outcome"], row["request_id"]) for row in rows} == {(school.id, "ok", "request-1")}
+
+
+async def test_what_is_refused_leaves_no_entry_and_what_is_not_audited_is_not_done(opened: Database, two: Two) -> None:
+    by = audit.Author("operator:ann")
+    with pytest.raises(UnknownTokenError):
+        await revoke_key(opened, "0" * 16, by=by)
+    assert not await registry.remove_provider(opened, two.clinic.id, "nobody", by=by)
+    assert not await registry.forget_document(opened, two.clinic.id, "0" * 64, by=by)
+    with pytest.raises(OperationalError):  # an actor that the log can't take
+        await issue_key(opened, two.clinic, role=Role.ADMIN, name="unaudited", by=audit.Author("a\0b"))
+    (count,) = await opened.system.execute_query_dict(
+        "select (select count(*) from audit_entries where actor <> 'system') as entries,"
+        " (select count(*) from api_tokens) as keys"
+    )
+    assert dict(count) == {"entries": 0, "keys": 0}
+
+
 async def test_nobody_writes_an_entry_for_another_tenant(opened: Database, two: Two) -> None:
     with bind_tenant(two.school.id), pytest.raises(OperationalError, match="row-level security"):
-        await audit.record(opened.app, _caller(two), action="customerCreate", outcome="ok")
+        await audit.record(opened.app, two.clinic.id, _author(two), action="customerCreate")
 
 
 @pytest.mark.parametrize("statement", ["update {} set {} = 'x'", "delete from {}", "truncate {}"])
@@ -107,7 +155,7 @@ async def test_what_was_recorded_can_be_neither_changed_nor_removed(
     opened: Database, two: Two, statement: str, table: str, column: str
 ) -> None:
     with bind_tenant(two.clinic.id):
-        await audit.record(opened.app, _caller(two), action="customerCreate", outcome="ok")
+        await audit.record(opened.app, two.clinic.id, _author(two), action="customerCreate")
         for connection in (opened.app, opened.system):
             with pytest.raises(OperationalError, match="permission denied"):
                 await connection.execute_query(statement.format(table, column))
