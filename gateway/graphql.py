@@ -1,6 +1,7 @@
 """Joins the nouns of schema/ and the verbs of resolvers/ into the one GraphQL schema."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import strawberry
@@ -184,8 +185,9 @@ def masked(error: GraphQLError) -> dict[str, Any]:
     return shown
 
 
+@cache
 def declared() -> frozenset[Access]:
-    """Every rule of access that a field or an input declares."""
+    """Every rule of access that a field or an input declares. The first call builds the full schema to find them."""
     schema = build()
     types = (found.definition for found in schema.schema_converter.type_map.values())
     fields = (field for type_ in types for field in getattr(type_, "fields", ()))

@@ -3,6 +3,7 @@
 import copy
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from graphql import GraphQLSchema
@@ -63,7 +64,7 @@ class Schemas:
 
     def of(self, signature: Signature) -> SignatureSchema:
         """Two signatures that see the same share one schema."""
-        seen = frozenset(access for access in declared() if signature.sees(access))
+        seen = _seen(signature)
         found = self._built.get(seen)
         if found is None:
             found = self._built[seen] = build(signature)
@@ -71,6 +72,11 @@ class Schemas:
                 self._built.popitem(last=False)
         self._built.move_to_end(seen)
         return found
+
+
+@lru_cache(maxsize=1_000)
+def _seen(signature: Signature) -> frozenset[Access]:
+    return frozenset(access for access in declared() if signature.sees(access))
 
 
 def build(signature: Signature) -> SignatureSchema:

@@ -1,9 +1,11 @@
 """Each caller's own schema: what it hides is absent everywhere, and the generated page of permissions is current."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import strawberry
 from graphql import build_schema, get_introspection_query
 
 from gateway.permissions_page import page
@@ -102,6 +104,29 @@ async def test_a_switched_feature_changes_the_schema_at_once(opened: Database, t
         two.clinic.features = [Feature.CHECKOUT.value]
         await save_tenant(opened, two.clinic)
         assert "portalSessionCreate" not in (await _told(client, key, query))[1]
+
+
+async def test_a_schema_is_built_for_the_first_request_alone(
+    opened: Database, two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[object] = []
+    make = strawberry.Schema.__init__
+
+    def counted(schema: strawberry.Schema, *args: Any, **kwargs: Any) -> None:
+        built.append(schema)
+        make(schema, *args, **kwargs)
+
+    partner = await issue_key(opened, two.clinic, role=Role.PARTNER, name="partner")
+    same = await issue_key(opened, two.school, role=Role.PARTNER, name="another tenant's, with the same rights")
+    async with endpoint_client(opened) as (client, _):
+        await _told(client, partner, "{ viewer { role } }")
+        monkeypatch.setattr(strawberry.Schema, "__init__", counted)
+        for key in (partner, same, partner):
+            assert (await _told(client, key, "{ viewer { role } }"))[0] == 200
+        assert built == []
+        support = await issue_key(opened, two.clinic, role=Role.SUPPORT, name="support")
+        await _told(client, support, "{ viewer { role } }")
+        assert len(built) == 1
 
 
 async def test_a_mutation_judges_again_what_its_schema_should_have_hidden(
