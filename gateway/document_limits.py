@@ -7,8 +7,9 @@ for half a minute. Here a fragment's figures are computed once and added whereve
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakSet
 
-from graphql import GraphQLSyntaxError, parse
+from graphql import GraphQLSchema, GraphQLSyntaxError, parse
 from graphql.language import (
     DirectiveNode,
     DocumentNode,
@@ -60,6 +61,8 @@ class Document:
 
     node: DocumentNode
     operations: tuple[str | None, ...]
+    valid_for: "WeakSet[GraphQLSchema]" = field(default_factory=WeakSet)
+    """The schemas that have found it valid: they need not look again."""
 
 
 @dataclass(slots=True)
@@ -80,11 +83,15 @@ class _Figures:
 
 @dataclass(slots=True)
 class Documents:
-    """Parses and judges, and remembers the latest documents that were good: clients send few different ones."""
+    """Parses and judges, and remembers the latest documents that were good: clients send few different ones.
+
+    `kept` bounds the characters of what is remembered; once parsed it takes some thirty times that.
+    """
 
     limits: DocumentLimits = field(default_factory=DocumentLimits)
-    kept: int = 500
+    kept: int = 2_000_000
     _good: "OrderedDict[str, Document]" = field(default_factory=OrderedDict)
+    _size: int = 0
 
     def read(self, query: str) -> Document:
         """Raises DocumentRefusedError, or GraphQLSyntaxError for what is no document."""
@@ -92,9 +99,11 @@ class Documents:
         if found is None:
             found = _read(query, self.limits)
             self._good[query] = found
-            if len(self._good) > self.kept:
-                self._good.popitem(last=False)
-        self._good.move_to_end(query)
+            self._size += len(query)
+            while self._size > self.kept:
+                self._size -= len(self._good.popitem(last=False)[0])
+        else:
+            self._good.move_to_end(query)
         return found
 
 

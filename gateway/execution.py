@@ -89,7 +89,8 @@ class Service:
             message = f"The operation costs {points} points, and {int(charge.available)} are left. Try again later."
             raise BadRequestError(429, "THROTTLED", message, retry_after=charge.retry_after)
         context = self._context(caller, request_id)
-        context.document = document.node if document else None
+        if document is not None:
+            context.document, context.valid_for = document.node, document.valid_for
         if caller.role is Role.PLATFORM:
             await self._note(caller, operation, request_id)
         return Job(query, asked, context.document, operation, schema, charge, context)

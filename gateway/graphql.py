@@ -144,13 +144,25 @@ AWAY = "The gateway can't reach its database now. Try again, a mutation with the
 
 
 class ReadOnce(SchemaExtension):
-    """Hands on the document that the endpoint has read and judged already, so that it is parsed once."""
+    """Hands on the document that the endpoint has read and judged already, so that it is parsed and validated once."""
 
     def on_parse(self) -> Iterator[None]:
         context: RequestContext = self.execution_context.context
         if context.document is not None:
             self.execution_context.graphql_document = context.document
         yield
+
+    def on_validate(self) -> Iterator[None]:
+        execution, known = self.execution_context, self.execution_context.context.valid_for
+        if known is None:
+            yield
+            return
+        schema = execution.schema._schema  # noqa: SLF001 (strawberry has no other way to it)
+        if schema in known:
+            execution.pre_execution_errors = []
+        yield
+        if not execution.pre_execution_errors:
+            known.add(schema)
 
 
 class GatewaySchema(strawberry.Schema):

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from weakref import WeakSet
 
-from graphql import DocumentNode
+from graphql import DocumentNode, GraphQLSchema
 from strawberry import Info as StrawberryInfo
 from strawberry.dataloader import DataLoader
 
@@ -42,6 +43,7 @@ class RequestContext:
     revisions: Callable[[], AsyncIterator[int]] = _never
     revision: int | None = None
     document: DocumentNode | None = None
+    valid_for: "WeakSet[GraphQLSchema] | None" = None
     _loaders: dict[object, DataLoader[Any, Any]] = field(default_factory=dict)
 
     @property

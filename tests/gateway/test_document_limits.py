@@ -73,11 +73,18 @@ def test_what_is_no_document_is_left_to_the_parsers_own_words() -> None:
         Documents().read("{ viewer {")
 
 
-def test_only_so_many_documents_are_remembered() -> None:
-    documents = Documents(kept=3)
+def test_only_so_much_of_documents_is_remembered() -> None:
+    documents = Documents(kept=20)
     for number in range(10):
         documents.read(f"{{ a{number} }}")
+        documents.read("{ a9 }")
     assert list(documents._good) == ["{ a7 }", "{ a8 }", "{ a9 }"]
+    documents.read("{ aVeryLongName }")
+    assert list(documents._good) == ["{ aVeryLongName }"]
+    documents.read("{ aNameThatIsTooLongForAll }")
+    assert list(documents._good) == []
+    documents.read("{ a1 }")
+    assert list(documents._good) == ["{ a1 }"]
 
 
 @pytest.mark.parametrize(

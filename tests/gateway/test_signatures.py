@@ -106,6 +106,18 @@ async def test_a_switched_feature_changes_the_schema_at_once(opened: Database, t
         assert "portalSessionCreate" not in (await _told(client, key, query))[1]
 
 
+async def test_a_document_that_was_valid_for_one_is_judged_anew_for_another(opened: Database, two: Two) -> None:
+    admin = await issue_key(opened, two.clinic, role=Role.ADMIN, name="admin")
+    support = await issue_key(opened, two.clinic, role=Role.SUPPORT, name="support")
+    query = "{ apiTokens { publicId } }"
+    async with endpoint_client(opened) as (client, _):
+        for _ in range(2):
+            assert '"publicId"' in (await _told(client, admin, query))[1]
+            status, told = await _told(client, support, query)
+            assert status == 400
+            assert "GRAPHQL_VALIDATION_FAILED" in told
+
+
 async def test_a_schema_is_built_for_the_first_request_alone(
     opened: Database, two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
