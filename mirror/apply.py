@@ -5,13 +5,14 @@ Stripe: where a snapshot's place in the order can't be proved it answers `reread
 A batch costs as many statements as it has types of object, however many objects.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from mirror.chain import Chain
+from mirror.extract import ref
 from mirror.kinds import Kind
 from mirror.order import Decision, Known, judge
 from mirror.snapshot import Snapshot, Source
@@ -64,14 +65,17 @@ async def apply(connection: Connection, arrivals: Sequence[Arrival]) -> Applied:
         return Applied()
     await _lock(connection, arrivals)
     held = await _held(connection, arrivals)
+    payers = await _payers(connection, arrivals)
     results: list[Result] = []
     scopes: set[tuple[int, str]] = set()
     for arrival in arrivals:
         object_ = held[arrival.key, arrival.snapshot.kind.table]
         verdict = judge(object_.known, arrival.snapshot, read_epoch=arrival.read_epoch)
         if verdict.decision is Decision.APPLIED:
-            object_.take(arrival.snapshot, customer=_customer(arrival.snapshot))
-            scopes |= _scopes(arrival)
+            now = _customer(arrival.snapshot) or payers.get(arrival.key)
+            # who had it before must hear of it too: a payment method may be detached, or a tombstone name nobody
+            scopes |= _scopes(arrival, {object_.customer, now})
+            object_.take(arrival.snapshot, customer=now)
         object_.known = verdict.known
         known = verdict.known
         results.append(Result(verdict.decision, known.epoch if known else 0, known.source if known else None))
@@ -108,6 +112,7 @@ async def _held(connection: Connection, arrivals: Sequence[Arrival]) -> dict[tup
     for kind, wanted in keys.items():
         tenants, modes, ids = zip(*wanted, strict=True)
         status = f", m.{kind.status} as status" if kind.status else ""
+        status += f", m.{kind.owner} as owner" if kind.owner else ""
         rows = await connection.execute_query_dict(
             "select m.tenant_id, m.livemode, m.stripe_id, stamp, source, epoch, digest, deleted, request, read_epoch,"  # noqa: S608
             f" chain{status} from {kind.table} m join unnest($1::bigint[], $2::bool[], $3::text[]) as x (t, l, i)"
@@ -121,7 +126,33 @@ async def _held(connection: Connection, arrivals: Sequence[Arrival]) -> dict[tup
             row = by_key.get(key)
             status_now = row.get("status") if row else None
             known = _known(kind, row) if row else None
-            found[key, kind.table] = Held(key, kind, known, status_now, exists=row is not None)
+            owner = row.get("owner") if row else None
+            found[key, kind.table] = Held(key, kind, known, status_now, exists=row is not None, customer=owner)
+    return found
+
+
+async def _payers(connection: Connection, arrivals: Sequence[Arrival]) -> dict[Key, str]:
+    """Whose the payments of invoices are: Stripe names the invoice alone.
+
+    Of an invoice that has not arrived yet, or comes in the same batch, its own arrival raises the customer's revision.
+    """
+    wanted = [each for each in arrivals if each.snapshot.kind.object == "invoice_payment" and not each.snapshot.deleted]
+    if not wanted:
+        return {}
+    tenants, modes, _ = zip(*(each.key for each in wanted), strict=True)
+    invoices = [ref(each.snapshot.body.get("invoice")) for each in wanted]
+    rows = await connection.execute_query_dict(
+        "select i.tenant_id, i.livemode, i.stripe_id, i.customer_id from invoices i"
+        " join unnest($1::bigint[], $2::bool[], $3::text[]) as x (t, l, s)"
+        " on i.tenant_id = t and i.livemode = l and i.stripe_id = s where i.customer_id is not null",
+        [list(tenants), list(modes), invoices],
+    )
+    payers = {(row["tenant_id"], row["livemode"], row["stripe_id"]): str(row["customer_id"]) for row in rows}
+    found: dict[Key, str] = {}
+    for each, invoice in zip(wanted, invoices, strict=True):
+        payer = payers.get((*each.key[:2], invoice or ""))
+        if payer:
+            found[each.key] = payer
     return found
 
 
@@ -142,15 +173,13 @@ def _known(kind: Kind, row: Mapping[str, Any]) -> Known:
 
 def _customer(new: Snapshot) -> str | None:
     """Whose object this is, so that one customer's caches and feeds are told apart from another's."""
-    found = new.stripe_id if new.kind.object == "customer" else new.body.get("customer")
-    return found if isinstance(found, str) else None
+    return new.stripe_id if new.kind.object == "customer" else ref(new.body.get("customer"))
 
 
-def _scopes(arrival: Arrival) -> set[tuple[int, str]]:
+def _scopes(arrival: Arrival, customers: Collection[str | None]) -> set[tuple[int, str]]:
     new = arrival.snapshot
     found = {revisions.EVERYTHING}
     if new.kind.catalog:
         found.add(revisions.catalog_scope(livemode=new.livemode))
-    elif customer := _customer(new):
-        found.add(revisions.customer_scope(customer, livemode=new.livemode))
+    found |= {revisions.customer_scope(each, livemode=new.livemode) for each in customers if each}
     return {(arrival.tenant_id, scope) for scope in found}

@@ -21,7 +21,8 @@ class Kind:
     """One type: `object` is Stripe's word, `catalog` says that every customer of the tenant may see it.
 
     `ranks` are statuses that an object passes in one direction only; what is not named has rank 0.
-    `reusable` says that the tenant chooses the id, and may choose it again after a deletion.
+    `reusable` says that the tenant chooses the id, and may choose it again after a deletion. `owner` is the column that
+    names the customer whose it is.
     """
 
     object: str
@@ -32,6 +33,7 @@ class Kind:
     status: str | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)
     reusable: bool = False
+    owner: str | None = None
 
 
 _ITEMS = Children("subscription_items", "items", extract.subscription_items)
@@ -48,13 +50,34 @@ KINDS: Mapping[str, Kind] = {
         Kind("product", "products", extract.product, catalog=True, reusable=True),
         Kind("price", "prices", extract.price, catalog=True),
         Kind("coupon", "coupons", extract.coupon, catalog=True, reusable=True),
-        Kind("customer", "customers", extract.customer),
-        Kind("payment_method", "payment_methods", extract.payment_method),
+        Kind("customer", "customers", extract.customer, owner="stripe_id"),
+        Kind("payment_method", "payment_methods", extract.payment_method, owner="customer_id"),
         Kind(
-            "subscription", "subscriptions", extract.subscription, children=_ITEMS, status="status", ranks=_SUBSCRIPTION
+            "subscription",
+            "subscriptions",
+            extract.subscription,
+            children=_ITEMS,
+            status="status",
+            ranks=_SUBSCRIPTION,
+            owner="customer_id",
         ),
-        Kind("invoice", "invoices", extract.invoice, children=_LINES, status="status", ranks=_INVOICE),
-        Kind("payment_intent", "payments", extract.payment, status="status", ranks={"succeeded": 1, "canceled": 1}),
+        Kind(
+            "invoice",
+            "invoices",
+            extract.invoice,
+            children=_LINES,
+            status="status",
+            ranks=_INVOICE,
+            owner="customer_id",
+        ),
+        Kind(
+            "payment_intent",
+            "payments",
+            extract.payment,
+            status="status",
+            ranks={"succeeded": 1, "canceled": 1},
+            owner="customer_id",
+        ),
         Kind(
             "invoice_payment",
             "invoice_payments",
@@ -68,6 +91,7 @@ KINDS: Mapping[str, Kind] = {
             extract.checkout_session,
             status="status",
             ranks={"complete": 1, "expired": 1},
+            owner="customer_id",
         ),
     )
 }

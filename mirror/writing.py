@@ -22,27 +22,32 @@ _TYPES += ", deleted bool, request text, read_epoch bigint, chain json"
 
 @dataclass(slots=True)
 class Held:
-    """An object while a batch is judged: what is known of it now, and what must be written at the end."""
+    """An object while a batch is judged: what is known of it now, and what must be written at the end.
+
+    `customer` is whose it is, or last was.
+    """
 
     key: Key
     kind: Kind
     known: Known | None
     status: str | None
     exists: bool
+    customer: str | None = None
     body: Mapping[str, Any] | None = None
     changes: list[dict[str, Any]] = field(default_factory=list)
     effects: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, new: Snapshot, *, customer: str | None) -> None:
         """A snapshot was applied. A tombstone keeps what was last known: Stripe sends no more than its id."""
+        self.customer = customer or self.customer
         kind = "deleted" if new.deleted else "updated" if self.known else "created"
         after = new.body.get("status") if self.kind.status else None
         self.changes.append(
-            {"customer_id": customer, "kind": kind, "status_before": self.status, "status_after": after}
+            {"customer_id": self.customer, "kind": kind, "status_before": self.status, "status_after": after}
             | {"source": str(new.source), "stamp": new.stamp}
         )
         if found := transition(new, before=self.status, known=self.known is not None):
-            told = {"transition": found.name, "occasion": found.occasion, "customer_id": customer}
+            told = {"transition": found.name, "occasion": found.occasion, "customer_id": self.customer}
             self.effects.append(told)
         self.status = after
         if not new.deleted or (not self.exists and self.body is None and new.body.get("created") is not None):

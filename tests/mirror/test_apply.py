@@ -75,6 +75,46 @@ async def test_each_applied_change_raises_the_revision_of_its_scopes_only(opened
     assert list(found.values()) == [second.revision, other.revision, other.revision, 0]
 
 
+def _other(kind: str, id_: str, second: int, **more: Any) -> Snapshot:
+    body = {"id": id_, "object": kind, "created": 1, "livemode": False} | more
+    return snapshot(body, stamp=at(second), source=Source.EVENT, livemode=False)
+
+
+def _of(two: Two, *customers: str) -> set[tuple[int, str]]:
+    found = {revisions.customer_scope(each, livemode=False) for each in customers}
+    return {(two.clinic.id, scope) for scope in {revisions.EVERYTHING, *found}}
+
+
+async def test_who_loses_an_object_hears_of_it_and_who_gets_it_too(opened: Database, two: Two) -> None:
+    seen = []
+    for second, whose in ((10, "cus_1"), (11, None), (12, "cus_2"), (13, "cus_3")):
+        method = _other("payment_method", "pm_1", second, type="card", customer=whose)
+        seen.append((await _apply(opened, two.clinic.id, method)).scopes)
+    assert seen == [_of(two, "cus_1"), _of(two, "cus_1"), _of(two, "cus_2"), _of(two, "cus_2", "cus_3")]
+
+
+async def test_a_tombstone_is_told_to_whose_object_it_was(opened: Database, two: Two) -> None:
+    await _apply(opened, two.clinic.id, _subscription(10, "active", ["p"]))
+    body = {"id": "sub_1", "object": "subscription", "deleted": True}
+    end = snapshot(body, stamp=at(11), source=Source.EVENT, livemode=False)
+    assert (await _apply(opened, two.clinic.id, end)).scopes == _of(two, "cus_1")
+    rows = await opened.system.execute_query_dict("select customer_id from changes order by id")
+    assert [row["customer_id"] for row in rows] == ["cus_1", "cus_1"]
+
+
+async def test_a_payment_of_an_invoice_is_told_to_its_payer(opened: Database, two: Two) -> None:
+    paid = {"invoice": "in_1", "status": "paid", "currency": "usd", "amount_paid": 5, "amount_requested": 5}
+    early = await _apply(opened, two.clinic.id, _other("invoice_payment", "inpay_1", 10, **paid))
+    assert early.scopes == _of(two)  # of whom, nobody knows yet
+    amounts = dict.fromkeys(("subtotal", "total", "amount_due", "amount_paid", "amount_remaining", "attempt_count"), 5)
+    invoice = _other(
+        "invoice", "in_1", 11, customer="cus_1", status="open", currency="usd", lines={"data": []}, **amounts
+    )
+    assert (await _apply(opened, two.clinic.id, invoice)).scopes == _of(two, "cus_1")
+    told = [_other("invoice_payment", name, 12, **paid) for name in ("inpay_2", "inpay_3")]
+    assert (await _apply(opened, two.clinic.id, *told)).scopes == _of(two, "cus_1")
+
+
 async def test_a_price_raises_the_catalogs_revision(opened: Database, two: Two) -> None:
     body = {"id": "price_1", "object": "price", "created": 1, "livemode": False, "product": "prod_1", "active": True}
     body |= {"type": "recurring", "currency": "usd", "billing_scheme": "per_unit", "unit_amount": 900}
