@@ -36,7 +36,7 @@ recorded: setup ## compare the sandbox with recorded Stripe traffic: make record
 
 soak: setup ## the crash and fault tests in their full length (hours)
 	$(BIN)/python -m tests.properties.order_histories 100000
-	CHAOS_MUTATIONS=500 CHAOS_KILLS=5 SOAK_ROUNDS=200 STORM_EVENTS=27000 STORM_KILLS=200 OLD_EVENTS=10000 SANDBOX_WALKS=200 INTERLEAVED=10000 FUZZ_INPUTS=100000 MISTYPED_TOKENS=1000000 COST_DOCUMENTS=5000 $(BIN)/pytest -s \
+	CHAOS_MUTATIONS=500 CHAOS_KILLS=5 SOAK_ROUNDS=200 STORM_EVENTS=27000 STORM_KILLS=200 OLD_EVENTS=10000 SANDBOX_WALKS=200 INTERLEAVED=10000 MATRIX_PASSES=2 FUZZ_INPUTS=100000 MISTYPED_TOKENS=1000000 COST_DOCUMENTS=5000 $(BIN)/pytest -s \
 		--timeout 0 tests/journeys/test_chaos.py tests/journeys/test_storm.py tests/journeys/test_idempotency.py \
 		tests/webhooks/test_faults.py tests/sandbox/test_walks.py tests/gateway/test_matrix.py \
 		tests/gateway/test_hostile.py tests/gateway/test_cost.py tests/tenants/test_access.py $(ARGS)

@@ -15,7 +15,7 @@ class Access:
     """What a field asks for.
 
     `scope`: the token must have it. `own`: a customer's token may too, for itself, where the tenant has
-    `own_feature` (if any). `feature`: the tenant must have it, whoever asks. `never`: roles that don't have it at all.
+    `own_feature` (if any). `feature`: the tenant must have it, whoever asks.
     """
 
     scope: Scope | None = None

@@ -49,12 +49,12 @@ def runtime(database: Database, stripe: StripeGateway, settings: Settings | None
 
 @asynccontextmanager
 async def endpoint_client(
-    database: Database, *, settings: Settings | None = None
+    database: Database, *, settings: Settings | None = None, stripe: StripeGateway | None = None
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Runtime]]:
-    """A client of `/graphql`; its Stripe is at an address where nobody listens."""
-    stripe = StripeGateway(api_key="sk_test_nobody", base="http://127.0.0.1:1", timeout=1.0)
+    """A client of `/graphql`; unless told otherwise its Stripe is at an address where nobody listens."""
+    nobody = StripeGateway(api_key="sk_test_nobody", base="http://127.0.0.1:1", timeout=1.0)
     try:
-        held = runtime(database, stripe, settings)
+        held = runtime(database, stripe or nobody, settings)
         app = Starlette(
             routes=[
                 Route("/graphql", endpoint_of(held).__call__, methods=["GET", "POST", "OPTIONS"]),
@@ -68,4 +68,4 @@ async def endpoint_client(
         ) as client:
             yield client, held
     finally:
-        await stripe.close()
+        await nobody.close()

@@ -1,6 +1,6 @@
 """A tenant whose account lives in a sandbox over HTTP, and what a test may do to it behind the gateway's back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from sandbox.app import create_app
 from sandbox.config import Config
 from storage.database import Database
 from tenants.models import Tenant
+from tests.contract.checking import checked
 from tests.sandbox.server import KEY, serving
 from tests.support.tenants import new_tenant
 
@@ -126,18 +127,27 @@ def plain(value: Any) -> Any:
 
 
 @asynccontextmanager
+async def accounts_running(
+    database: Database, slugs: Sequence[str], *, tenants: Mapping[str, Any] | None = None, **limits: Any
+) -> AsyncIterator[list[Account]]:
+    """A sandbox, whose every answer is held against the SDK's types, with a connected account for each new tenant."""
+    with checked(create_app(Config(api_keys=(KEY,)))) as app:
+        async with serving(app) as address, httpx.AsyncClient(base_url=address, auth=(KEY, ""), timeout=30) as http:
+            stripe = StripeGateway(api_key=KEY, base=address, timeout=10.0, **limits)
+            try:
+                found = []
+                for slug in slugs:
+                    made = await http.post("/v1/accounts", data=ACCOUNT)
+                    assert made.status_code == 200, made.text
+                    tenant = await new_tenant(database, slug, account_id=made.json()["id"], **(tenants or {}))
+                    found.append(Account(database, stripe, http, tenant))
+                yield found
+            finally:
+                await stripe.close()
+
+
+@asynccontextmanager
 async def account_running(database: Database, **limits: Any) -> AsyncIterator[Account]:
     """A sandbox with one connected account, and its tenant."""
-    config = Config(api_keys=(KEY,))
-    async with (
-        serving(create_app(config)) as address,
-        httpx.AsyncClient(base_url=address, auth=(KEY, ""), timeout=30) as http,
-    ):
-        made = await http.post("/v1/accounts", data=ACCOUNT)
-        assert made.status_code == 200, made.text
-        tenant = await new_tenant(database, "harbour", account_id=made.json()["id"])
-        stripe = StripeGateway(api_key=KEY, base=address, timeout=10.0, **limits)
-        try:
-            yield Account(database, stripe, http, tenant)
-        finally:
-            await stripe.close()
+    async with accounts_running(database, ["harbour"], **limits) as (account,):
+        yield account
