@@ -44,6 +44,14 @@ class Order:
     input: Mapping[str, Any]
     request_id: str | None = None
 
+    @property
+    def owner(self) -> str:
+        """Whose space of keys this is: a customer's own, or that of the tenant's back end with all of its tokens.
+
+        So no customer learns of another's keys or takes them, and a repetition under a rotated token is still one.
+        """
+        return self.caller.customer or ""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -85,8 +93,9 @@ class Operations:
         """
         tenant = order.caller.tenant
         rows = await self.database.app.execute_query_dict(
-            "select input_hash, state, answer from operations where tenant_id = $1 and livemode = $2 and key = $3",
-            [tenant.id, tenant.livemode, order.key],
+            "select input_hash, state, answer from operations"
+            " where tenant_id = $1 and livemode = $2 and owner = $3 and key = $4",
+            [tenant.id, tenant.livemode, order.owner, order.key],
         )
         return _judged(rows[0], _digest(order)) if rows else None
 
@@ -147,16 +156,16 @@ class Operations:
         tenant = order.caller.tenant
         async with self.database.app_transaction() as connection:
             made = await connection.execute_query_dict(
-                "insert into operations (tenant_id, livemode, key, action, input_hash, lease_until)"
-                " values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning id, attempt, created",
-                [tenant.id, tenant.livemode, order.key, order.action, digest, now + _LEASE],
+                "insert into operations (tenant_id, livemode, owner, key, action, input_hash, lease_until)"
+                " values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing returning id, attempt, created",
+                [tenant.id, tenant.livemode, order.owner, order.key, order.action, digest, now + _LEASE],
             )
             if made:
                 return _Claim(made[0]["id"], made[0]["attempt"], made[0]["created"])
             rows = await connection.execute_query_dict(
                 "select id, attempt, created, input_hash, state, lease_until, answer from operations"
-                " where tenant_id = $1 and livemode = $2 and key = $3 for update",
-                [tenant.id, tenant.livemode, order.key],
+                " where tenant_id = $1 and livemode = $2 and owner = $3 and key = $4 for update",
+                [tenant.id, tenant.livemode, order.owner, order.key],
             )
             row = rows[0]
             answer = _judged(row, digest)
@@ -257,7 +266,7 @@ class Operations:
 
 
 def _digest(order: Order) -> bytes:
-    asked = [order.action, order.caller.actor, order.input]
+    asked = [order.action, order.input]
     return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
 
 

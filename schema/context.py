@@ -48,7 +48,7 @@ class RequestContext:
 
     @property
     def view(self) -> View:
-        return View(self.caller.livemode, self.caller.customer)
+        return View(self.caller.tenant.id, self.caller.livemode, self.caller.customer)
 
     @property
     def read(self) -> Connection:
@@ -92,7 +92,7 @@ class RequestContext:
         """Items of a subscription or lines of an invoice."""
 
         async def load(parents: list[str]) -> list[tuple[Row, ...]]:
-            found = await queries.children(self.read, table, self.caller.livemode, parents)
+            found = await queries.children(self.read, table, self.view, parents)
             return [found[id_] for id_ in parents]
 
         return await self._loader((table, "parts"), load).load(parent)

@@ -86,6 +86,23 @@ async def test_the_same_key_with_another_input_is_refused(
     assert len(stripe.keys) == 1
 
 
+async def test_a_rotated_token_of_the_back_end_repeats_and_a_customer_has_keys_of_its_own(
+    operations: Operations, order: Order
+) -> None:
+    stripe = FakeStripe()
+    first = await operations.run(order, stripe.call)
+    rotated = replace(order, caller=replace(order.caller, token="def"))
+    again = await operations.answered(rotated)
+    assert again is not None
+    assert (again.object_id, again.revision) == (first.object_id, first.revision)
+    made = [first.object_id]
+    for customer_id in ("cus_a", "cus_b"):
+        own = replace(order, caller=replace(order.caller, role=Role.CUSTOMER, customer=customer_id))
+        assert await operations.answered(own) is None  # and learns nothing of the others' keys
+        made.append((await operations.run(own, stripe.call)).object_id)
+    assert made == ["cus_1", "cus_2", "cus_3"]
+
+
 async def test_a_declined_card_is_the_answer_and_stays_it(
     opened: Database, operations: Operations, order: Order
 ) -> None:

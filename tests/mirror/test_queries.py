@@ -1,5 +1,6 @@
 """Pages have neither gaps nor repeats, in both directions, and a customer's view shows that customer's part alone."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,6 @@ from storage.binding import bind_tenant
 from storage.database import Database
 from tests.support.snapshots import START, at
 from tests.support.tenants import Two
-
-EVERYONE = View(livemode=False)
 
 
 def _said(object_: str, id_: str, second: int = 0, **fields: object) -> Snapshot:
@@ -60,10 +59,11 @@ async def test_pages_cover_the_list_without_gap_or_repeat(
     await _keep(opened, two.school.id, said[:3])
     pairs = sorted(((second, f"pi_{n:02}") for n, second in enumerate(seconds)), reverse=True)
     wanted = [id_ for _, id_ in pairs]
+    everyone = View(two.clinic.id, livemode=False)
     with bind_tenant(two.clinic.id):
-        forward = await _walk(opened, EVERYONE, size, backwards=False)
-        backward = await _walk(opened, EVERYONE, size, backwards=True)
-        assert await queries.count(opened.app, "payments", EVERYONE) == len(seconds)
+        forward = await _walk(opened, everyone, size, backwards=False)
+        backward = await _walk(opened, everyone, size, backwards=True)
+        assert await queries.count(opened.app, "payments", everyone) == len(seconds)
     assert [id_ for page in forward for id_ in page] == wanted
     assert [id_ for page in reversed(backward) for id_ in page] == wanted
     assert all(len(page) == size for page in [*forward[:-1], *backward[:-1]])
@@ -120,12 +120,12 @@ OWN = {
 @pytest.mark.parametrize(("table", "prefix"), OWN.items())
 async def test_a_customers_view_shows_only_its_own(opened: Database, two: Two, table: str, prefix: str) -> None:
     mine, theirs = f"{prefix}_a", f"{prefix}_b"
-    view = View(livemode=False, customer="cus_a")
+    view = View(two.clinic.id, livemode=False, customer="cus_a")
     with bind_tenant(two.clinic.id):
         page = await queries.page(opened.app, table, view, Window(10))
         found = await queries.by_ids(opened.app, table, view, [mine, theirs])
         counted = await queries.count(opened.app, table, view)
-        everyone = await queries.by_ids(opened.app, table, EVERYONE, [mine, theirs])
+        everyone = await queries.by_ids(opened.app, table, replace(view, customer=None), [mine, theirs])
     assert [row["stripe_id"] for row in page.rows] == [mine]
     assert (list(found), counted) == ([mine], 1)
     assert set(everyone) == {mine, theirs}
@@ -133,12 +133,12 @@ async def test_a_customers_view_shows_only_its_own(opened: Database, two: Two, t
 
 @pytest.mark.usefixtures("families")
 async def test_nested_pages_and_payments_stay_within_the_view(opened: Database, two: Two) -> None:
-    view = View(livemode=False, customer="cus_a")
+    view = View(two.clinic.id, livemode=False, customer="cus_a")
     parents = ["cus_a", "cus_b"]
     with bind_tenant(two.clinic.id):
         pages = await queries.pages_by(opened.app, "invoices", view, "customer_id", parents, Window(5))
         tried = await queries.payments_of_invoices(opened.app, view, ["in_a", "in_b"])
-        all_tried = await queries.payments_of_invoices(opened.app, EVERYONE, ["in_a", "in_b"])
+        all_tried = await queries.payments_of_invoices(opened.app, replace(view, customer=None), ["in_a", "in_b"])
     assert {id_: [row["stripe_id"] for row in page.rows] for id_, page in pages.items()} == {
         "cus_a": ["in_a"],
         "cus_b": [],
@@ -151,16 +151,18 @@ async def test_nested_pages_and_payments_stay_within_the_view(opened: Database, 
 @pytest.mark.parametrize("table", OWN)
 async def test_the_other_mode_and_the_deleted_are_not_shown(opened: Database, two: Two, table: str) -> None:
     with bind_tenant(two.clinic.id):
-        live = await queries.page(opened.app, table, View(livemode=True), Window(10))
+        live = await queries.page(opened.app, table, View(two.clinic.id, livemode=True), Window(10))
         await opened.app.execute_query(f"update {table} set deleted = true")
-        gone = await queries.page(opened.app, table, EVERYONE, Window(10))
+        gone = await queries.page(opened.app, table, View(two.clinic.id, livemode=False), Window(10))
     assert live.rows == gone.rows == ()
 
 
 @pytest.mark.usefixtures("families")
 async def test_filters_narrow_a_list_to_any_of_their_values(opened: Database, two: Two) -> None:
     async def found(**equal: object) -> list[str]:
-        page = await queries.page(opened.app, "invoices", EVERYONE, Window(10), Filters(equal))
+        page = await queries.page(
+            opened.app, "invoices", View(two.clinic.id, livemode=False), Window(10), Filters(equal)
+        )
         return sorted(row["stripe_id"] for row in page.rows)
 
     with bind_tenant(two.clinic.id):
@@ -168,3 +170,18 @@ async def test_filters_narrow_a_list_to_any_of_their_values(opened: Database, tw
         assert await found(status=["paid"]) == []
         assert await found(status=["open"], customer_id="cus_b") == ["in_b"]
         assert await found(customer_id="x' or 'a' = 'a") == []
+
+
+@pytest.mark.usefixtures("families")
+async def test_the_statements_own_filter_is_enough_where_nothing_else_holds(opened: Database, two: Two) -> None:
+    """On the system's connection, which sees every tenant, a view still shows its own tenant's rows alone."""
+    view = View(two.clinic.id, livemode=False)
+    for table, prefix in OWN.items():
+        page = await queries.page(opened.system, table, view, Window(10))
+        found = await queries.by_ids(opened.system, table, view, [f"{prefix}_a", f"{prefix}_b"])
+        assert len(page.rows) == len(found) == await queries.count(opened.system, table, view) == 2, table
+    names = await queries.by_ids(opened.system, "customers", view, ["cus_a", "cus_b"])
+    assert {row["name"] for row in names.values()} == {"a of clinic", "b of clinic"}
+    pages = await queries.pages_by(opened.system, "invoices", view, "customer_id", ["cus_a"], Window(5))
+    tried = await queries.payments_of_invoices(opened.system, view, ["in_a"])
+    assert (len(pages["cus_a"].rows), len(tried["in_a"])) == (1, 1)

@@ -60,6 +60,20 @@ BARRIERS = (
         "tests/storage",
     ),
     Barrier(
+        "the tenant in every statement",
+        "mirror/queries.py",
+        'self.conditions = [f"tenant_id = {tenant}", ',
+        'self.conditions = [f"{tenant}::bigint is not null", ',
+        "tests/mirror/test_queries.py",
+    ),
+    Barrier(
+        "a customer's own space of keys",
+        "billing/operations.py",
+        'return self.caller.customer or ""',
+        'return ""',
+        "tests/billing/test_operations.py",
+    ),
+    Barrier(
         "the customer's part",
         "mirror/queries.py",
         '_OWNER: Mapping[str, str] = {"customers": "stripe_id"} | dict.fromkeys(_OWNED, "customer_id")',

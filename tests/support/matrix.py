@@ -140,9 +140,9 @@ async def _fill(account: Account, number: int) -> dict[Key, str]:
     ask = account.ask
     await ask("POST", "/v1/billing_portal/configurations", **{"features[invoice_history][enabled]": "true"})
     for which in EACH:
-        word = f"secret-{number}-{which}"
-        product = await ask("POST", "/v1/products", name=word)
-        given = {"recurring[interval]": "month", "nickname": word}
+        word, shared = f"secret-{number}-{which}", f"secret-{number}-plan-{which}"
+        product = await ask("POST", "/v1/products", name=shared)
+        given = {"recurring[interval]": "month", "nickname": shared}
         price = await ask(
             "POST", "/v1/prices", product=product["id"], currency="usd", unit_amount=100 * number, **given
         )
