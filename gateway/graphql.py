@@ -5,14 +5,15 @@ from functools import cache
 from typing import Any, TypeVar
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLInputObjectType, GraphQLSchema, Undefined, is_non_null_type
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from observability.logs import logger
-from resolvers import customers, live, previews, reads, sessions, subscriptions, sync, tokens
+from resolvers import audit, customers, live, previews, reads, sessions, subscriptions, sync, tokens
 from schema.access import Access, access_of
+from schema.audit import AuditEntry
 from schema.context import RequestContext
 from schema.errors import CardError, RequestError
 from schema.inputs import (
@@ -65,6 +66,10 @@ class Query:
     api_tokens: list[ApiToken] = strawberry.field(
         resolver=tokens.api_tokens,
         description="The tenant's API keys, newest first, at most 500. Scope tenant:admin.",
+    )
+    audit_entries: Connection[AuditEntry] = strawberry.field(
+        resolver=audit.audit_entries,
+        description="What was done in the tenant's name, and by whom. Looking leaves an entry too. Scope tenant:admin.",
     )
     sync_status: SyncStatus = strawberry.field(
         resolver=sync.sync_status, description="How the mirror stands with Stripe. Scope tenant:admin."
@@ -168,10 +173,26 @@ class ReadOnce(SchemaExtension):
 class GatewaySchema(strawberry.Schema):
     """Logs what went wrong by kind alone: messages and tracebacks of resolvers may carry personal data."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _leave_out_null_defaults(self._schema)
+
     def process_errors(self, errors: Sequence[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         for error in errors:
             if not isinstance(error.original_error, BadPageError | GraphQLError | None):
                 log.error("resolver.failed", error=type(error.original_error).__name__, path=error.path)
+
+
+def _leave_out_null_defaults(schema: GraphQLSchema) -> None:
+    """`= null` behind every optional argument says nothing to people and confuses code generators."""
+    for type_ in schema.type_map.values():
+        fields = getattr(type_, "fields", {}).values()
+        given = [each for field in fields for each in getattr(field, "args", {}).values()]
+        if isinstance(type_, GraphQLInputObjectType):
+            given += fields
+        for each in given:
+            if each.default_value is None and not is_non_null_type(each.type):
+                each.default_value = Undefined
 
 
 def masked(error: GraphQLError) -> dict[str, Any]:

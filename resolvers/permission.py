@@ -1,4 +1,4 @@
-"""Who may do what: declared beside each mutation, judged in one place, refused as a payload's error."""
+"""Who may do what: declared beside each field, judged in one place, refused as a payload's error."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -10,9 +10,11 @@ from schema.access import Access, access
 from schema.context import Info
 from schema.errors import shown
 from schema.inputs import Payload
+from tenants import audit
 from tenants.context import Feature, Scope
 
 T = TypeVar("T", bound=Payload)
+R = TypeVar("R")
 
 
 def mutates(
@@ -46,6 +48,20 @@ def mutates(
         return access(declared)(guarded)
 
     return wrap
+
+
+def inspects(resolve: Callable[..., Awaitable[R]]) -> Callable[..., Awaitable[R]]:
+    """A read for administrators: it needs their scope, and leaves an audit entry."""
+
+    @wraps(resolve)
+    async def noted(info: Info, *args: Any, **kwargs: Any) -> R:
+        context = info.context
+        await audit.record(
+            context.database.app, context.caller.tenant.id, context.author, action=info.field_name, outcome="read"
+        )
+        return await resolve(info, *args, **kwargs)
+
+    return access(Access(scope=Scope.TENANT_ADMIN))(noted)
 
 
 def whose(info: Info, given: str | None) -> str:

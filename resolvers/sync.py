@@ -5,8 +5,7 @@ from typing import Any
 
 import orjson
 
-from resolvers.permission import mutates
-from schema.access import Access, access
+from resolvers.permission import inspects, mutates
 from schema.context import Info
 from schema.inputs import Input
 from schema.sync import ReconcilePayload, ReconcileStartInput, SyncDifference, SyncJob, SyncStatus
@@ -17,7 +16,7 @@ from webhooks import jobs
 _LATEST = 10
 
 
-@access(Access(scope=Scope.TENANT_ADMIN))
+@inspects
 async def sync_status(info: Info) -> SyncStatus:
     read = info.context.read
     counts = {row["state"]: row for row in await read.execute_query_dict("select * from inbox_of_tenant()")}

@@ -4,12 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from billing.errors import BillingError, Code
-from resolvers.permission import mutates, visible
-from schema.access import Access, access
+from resolvers.permission import inspects, mutates, visible
 from schema.context import Info
 from schema.inputs import Input
 from schema.tokens import (
-    ROLES,
     ApiToken,
     ApiTokenIssueInput,
     ApiTokenPayload,
@@ -17,28 +15,26 @@ from schema.tokens import (
     ApiTokenRotateInput,
     CustomerSessionsEndInput,
     SessionsPayload,
+    api_token,
 )
 from tenants import models, registry, tokens
-from tenants.context import Scope
+from tenants.context import Role, Scope
 
 _MOST_LISTED = 500
 _COLUMNS = "public_id, name, role, scopes, created, last_used_at, expires_at, revoked_at, replaced_by"
 
 
-@access(Access(scope=Scope.TENANT_ADMIN))
+@inspects
 async def api_tokens(info: Info) -> list[ApiToken]:
     rows = await info.context.read.execute_query_dict(
         f"select {_COLUMNS} from api_tokens where tenant_id = $1 order by id desc limit {_MOST_LISTED}",  # noqa: S608
         [info.context.caller.tenant.id],
     )
-    return [ApiToken(**row) for row in rows]
+    return [api_token(row) for row in rows]
 
 
 @mutates(ApiTokenPayload, Scope.TENANT_ADMIN)
 async def api_token_issue(info: Info, input: Input[ApiTokenIssueInput]) -> ApiTokenPayload:  # noqa: A002 (the API's word)
-    role = ROLES.get(input.role)
-    if role is None:
-        raise BillingError(Code.INVALID_INPUT, "role takes partner, admin or support.", field="role")
     if not 1 <= len(input.name) <= 100 or "\0" in input.name:
         raise BillingError(Code.INVALID_INPUT, "A name has 1 to 100 characters.", field="name")
     days = input.expires_in_days
@@ -48,7 +44,7 @@ async def api_token_issue(info: Info, input: Input[ApiTokenIssueInput]) -> ApiTo
     text = await registry.issue_key(
         info.context.database,
         tenant,
-        role=role,
+        role=Role(input.role),
         name=input.name,
         scopes=input.scopes,
         expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
@@ -104,7 +100,7 @@ async def _listed(info: Info, public_id: str) -> ApiToken | None:
         f"select {_COLUMNS} from api_tokens where tenant_id = $1 and public_id = $2",  # noqa: S608
         [info.context.caller.tenant.id, public_id],
     )
-    return ApiToken(**rows[0]) if rows else None
+    return api_token(rows[0]) if rows else None
 
 
 def _public_id(text: str) -> str:

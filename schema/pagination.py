@@ -25,7 +25,7 @@ class Order(Enum):
     OLDEST_FIRST = "oldest first"
 
 
-Ordered = Annotated[Order, strawberry.argument(description="By the time at which Stripe made the objects.")]
+Ordered = Annotated[Order, strawberry.argument(description="By the time at which the objects were made.")]
 
 
 class BadPageError(ValueError):

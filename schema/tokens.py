@@ -1,24 +1,30 @@
 """API keys as a tenant's administrators see them: never their secrets."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 import strawberry
 from strawberry import ID
 
 from schema.inputs import Payload
-from tenants.context import Role, Scope
+from tenants.context import Scope, scopes
 
-ROLES = {"partner": Role.PARTNER, "admin": Role.ADMIN, "support": Role.SUPPORT}
 
-strawberry.enum(Scope, name="TokenScope", description="What a token allows beyond being known.")
+@strawberry.enum(description="The roles that a tenant's API key can have.")
+class KeyRole(StrEnum):
+    PARTNER = "partner"
+    ADMIN = "admin"
+    SUPPORT = "support"
 
 
 @strawberry.type(description="An API key of the tenant.")
 class ApiToken:
     public_id: str = strawberry.field(description="The part of the key that is no secret.")
     name: str = strawberry.field(description="What it is for.")
-    role: str = strawberry.field(description="partner, admin or support.")
-    scopes: list[str] = strawberry.field(description="What it allows.")
+    role: KeyRole = strawberry.field(description="What kind of caller it is for.")
+    scopes: list[Scope] = strawberry.field(description="What it allows.")
     created: datetime = strawberry.field(description="When it was made.")
     last_used_at: datetime | None = strawberry.field(description="When it was last used, to half a minute.")
     expires_at: datetime | None = strawberry.field(description="When it ends by itself.")
@@ -26,10 +32,15 @@ class ApiToken:
     replaced_by: str | None = strawberry.field(description="The public id of the key that it was rotated to.")
 
 
+def api_token(row: Mapping[str, Any]) -> ApiToken:
+    """From a key's row; a scope that this version does not know grants nothing and is not shown."""
+    return ApiToken(**{**row, "role": KeyRole(row["role"]), "scopes": sorted(scopes(row["scopes"]))})
+
+
 @strawberry.input(description="A new API key.")
 class ApiTokenIssueInput:
     name: str = strawberry.field(description="What it is for, 1 to 100 characters.")
-    role: str = strawberry.field(default="partner", description="partner, admin or support.")
+    role: KeyRole = strawberry.field(default=KeyRole.PARTNER, description="What kind of caller it is for.")
     scopes: list[Scope] | None = strawberry.field(
         default=None, description="What it allows; by default all that the role can have."
     )

@@ -3,6 +3,10 @@
 import strawberry
 
 from schema.types import Customer
+from tenants.context import Role, Scope
+
+strawberry.enum(Role, name="Role", description="The audiences of this API.")
+strawberry.enum(Scope, name="TokenScope", description="What a token allows beyond being known.")
 
 
 @strawberry.type(description="The institution that the caller's token belongs to.")
@@ -17,7 +21,7 @@ class Tenant:
 
 @strawberry.type(description="Who is asking, and what they may do.")
 class Viewer:
-    role: str = strawberry.field(description="customer, partner, admin, support or platform.")
-    scopes: list[str] = strawberry.field(description="What the token allows.")
+    role: Role = strawberry.field(description="What kind of caller the token is for.")
+    scopes: list[Scope] = strawberry.field(description="What the token allows.")
     tenant: Tenant = strawberry.field(description="Whose data the token opens.")
     customer: Customer | None = strawberry.field(description="The customer of a customer's token; null for others.")

@@ -50,7 +50,7 @@ async def _ask(client: httpx.AsyncClient, query: str, **more: Any) -> httpx.Resp
 async def test_a_query_is_answered_for_the_tokens_tenant(client: httpx.AsyncClient) -> None:
     answer = await _ask(client, WHO)
     assert answer.status_code == 200
-    assert answer.json()["data"] == {"viewer": {"role": "partner", "tenant": {"slug": "clinic"}}}
+    assert answer.json()["data"] == {"viewer": {"role": "PARTNER", "tenant": {"slug": "clinic"}}}
     assert answer.headers["content-type"].startswith(RESPONSE_TYPE)
     assert answer.headers["x-request-id"] == answer.json()["extensions"]["requestId"]
     assert answer.headers["cache-control"] == "no-store"
@@ -107,7 +107,7 @@ async def test_get_is_for_queries_only(client: httpx.AsyncClient) -> None:
     refused = await client.get("/graphql", params={"query": mutation})
     assert (refused.status_code, _code(refused)) == (405, "METHOD_NOT_ALLOWED")
     answered = await client.get("/graphql", params={"query": WHO, "variables": "{}"})
-    assert answered.json()["data"]["viewer"]["role"] == "partner"
+    assert answered.json()["data"]["viewer"]["role"] == "PARTNER"
     broken = await client.get("/graphql", params={"query": WHO, "variables": "{"})
     assert (broken.status_code, _code(broken)) == (400, "BAD_REQUEST")
 

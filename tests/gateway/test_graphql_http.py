@@ -142,9 +142,9 @@ async def test_a_document_is_sent_once_and_named_from_then_on(client: httpx.Asyn
     assert first.json()["errors"][0]["message"] == "PersistedQueryNotFound"
     assert (await client.post("/graphql", json={"query": WHO, **_named(WHO)})).status_code == 200
     again = await client.post("/graphql", json=_named(WHO))
-    assert again.json()["data"]["viewer"]["role"] == "partner"
+    assert again.json()["data"]["viewer"]["role"] == "PARTNER"
     over_get = await client.get("/graphql", params={"extensions": orjson.dumps(_named(WHO)["extensions"]).decode()})
-    assert over_get.json()["data"]["viewer"]["role"] == "partner"
+    assert over_get.json()["data"]["viewer"]["role"] == "PARTNER"
     wrong = await client.post("/graphql", json={"query": WHO + " ", **_named(WHO)})
     assert (wrong.status_code, _code(wrong)) == (400, "BAD_REQUEST")
 

@@ -161,7 +161,7 @@ async def test_an_id_may_be_used_again_after_its_end(gateway: Gateway) -> None:
     async with talking(gateway) as socket:
         for _ in range(2):
             await say(socket, id="1", type="subscribe", payload={"query": WHO})
-            assert (await hear(socket))["payload"]["data"] == {"viewer": {"role": "partner"}}
+            assert (await hear(socket))["payload"]["data"] == {"viewer": {"role": "PARTNER"}}
             assert await hear(socket) == {"id": "1", "type": "complete"}
 
 

@@ -31,10 +31,13 @@ AT_ONCE = 8
 ENDS = {"subscriptionCancel": 1, "customerSessionsEnd": 2}
 # Texts that name an object, by the name of their input field.
 NAMED = {"publicId": "ApiToken", "coupon": "Coupon"}
-# Texts that don't, and what a good request has there; `None`: left out.
+# Filters by text that name an object, and those that don't.
+OF_FILTERS = {"target": "ApiToken"}
+NO_NAMES = {"action"}
+# Texts of inputs that don't, and what a good request has there; `None`: left out.
 PLAIN: dict[str, Any] = {
     "email": "own@example.org", "name": "own", "successUrl": "https://e.org/s", "returnUrl": "https://e.org/r",
-    "phone": None, "cancelUrl": None, "externalId": None, "role": "partner",
+    "phone": None, "cancelUrl": None, "externalId": None,
 }  # fmt: skip
 
 
@@ -85,9 +88,9 @@ def _filters(root: str, field: Any, matrix: Matrix) -> Iterator[Question]:
             return document(root, target, {"first": 5, "filter": {name: value}}, 2)
 
         kind = get_named_type(given.type).name
-        if kind == "ID":
-            yield Question(f"{root} of {name}", name[0].upper() + name[1:], filtered, str)
-        elif kind == "String":
+        if kind == "ID" or name in OF_FILTERS:
+            yield Question(f"{root} of {name}", OF_FILTERS.get(name, name[0].upper() + name[1:]), filtered, str)
+        elif kind == "String" and name not in NO_NAMES:
             assert name in words, f"does the filter {name} of {root} name an object? Say so here"
 
             def word(id_: str, pattern: str = words[name]) -> str:
