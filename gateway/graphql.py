@@ -25,12 +25,12 @@ from schema.inputs import (
     SubscriptionPayload,
 )
 from schema.live import BillingChange
-from schema.pagination import BadPageError, Connection
+from schema.pagination import Connection
 from schema.previews import PreviewPayload
 from schema.sync import ReconcilePayload, SyncStatus
 from schema.tokens import ApiToken, ApiTokenPayload, SessionsPayload
 from schema.types import CheckoutSession, Customer, Invoice, Node, Payment, PaymentMethod, Plan, Subscription
-from schema.values import CURRENCY_SCALAR, MINOR_UNITS_SCALAR, Currency, MinorUnits
+from schema.values import CURRENCY_SCALAR, MINOR_UNITS_SCALAR, BadInputError, Currency, MinorUnits
 from schema.viewer import Viewer
 from storage.database import is_away
 
@@ -179,7 +179,7 @@ class GatewaySchema(strawberry.Schema):
 
     def process_errors(self, errors: Sequence[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         for error in errors:
-            if not isinstance(error.original_error, BadPageError | GraphQLError | None):
+            if not isinstance(error.original_error, BadInputError | GraphQLError | None):
                 log.error("resolver.failed", error=type(error.original_error).__name__, path=error.path)
 
 
@@ -206,7 +206,7 @@ def masked(error: GraphQLError) -> dict[str, Any]:
         code = "TIMEOUT"
     elif fault:
         code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_USER_INPUT"
-    elif isinstance(error.original_error, BadPageError):
+    elif isinstance(error.original_error, BadInputError):
         code = "BAD_USER_INPUT"
     elif is_away(error.original_error):
         code = "UNAVAILABLE"

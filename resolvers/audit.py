@@ -5,7 +5,8 @@ from resolvers.permission import inspects
 from schema.audit import AuditEntry, AuditFilter, audit_entry
 from schema.context import Info
 from schema.inputs import Narrowed
-from schema.pagination import After, BadPageError, Before, Connection, First, Last, Order, Ordered, connection, window
+from schema.pagination import After, Before, Connection, First, Last, Order, Ordered, connection, window
+from schema.values import BadInputError
 from tenants import audit
 
 
@@ -22,7 +23,7 @@ async def audit_entries(
     context, given = info.context, filter or AuditFilter()
     wanted = audit.Wanted(context.caller.tenant.id, given.action, given.target)
     if any("\0" in word for word in (given.action or "", given.target or "")):
-        raise BadPageError("A filter can't hold a NUL.")
+        raise BadInputError("A filter can't hold a NUL.")
     asked = window(first, last, after, before, order)
     edges = [int(cursor[1]) if cursor else None for cursor in (asked.after, asked.before) if _numeric(cursor)]
     rows = await audit.page(context.read, wanted, *edges, size=asked.size + 1, oldest_first=asked.backwards)
@@ -38,5 +39,5 @@ async def audit_entries(
 
 def _numeric(cursor: tuple[object, str] | None) -> bool:
     if cursor is not None and not (cursor[1].isascii() and cursor[1].isdigit() and len(cursor[1]) <= 18):
-        raise BadPageError("The cursor is not one of this list.")
+        raise BadInputError("The cursor is not one of this list.")
     return True

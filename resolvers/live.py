@@ -8,7 +8,7 @@ import strawberry
 from schema.access import READERS, access
 from schema.context import Info
 from schema.live import BillingChange
-from schema.pagination import BadPageError
+from schema.values import BadInputError
 
 After = Annotated[
     str | None,
@@ -21,7 +21,7 @@ After = Annotated[
 @access(READERS)
 async def billing_changed(info: Info, after: After = None) -> AsyncGenerator[BillingChange, None]:
     if after is not None and not (after.isascii() and after.isdigit() and len(after) <= 18):
-        raise BadPageError("`after` must be a revision, as answers tell it.")
+        raise BadInputError("`after` must be a revision, as answers tell it.")
     seen = None if after is None else int(after)
     async for revision in info.context.revisions():
         if seen is None:

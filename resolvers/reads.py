@@ -9,7 +9,7 @@ from schema import ids
 from schema.access import READERS, access
 from schema.context import Info
 from schema.inputs import CustomerFilter, InvoiceFilter, Narrowed, OneId, PlanFilter, SomeIds, SubscriptionFilter
-from schema.pagination import After, BadPageError, Before, Connection, First, Last, Order, Ordered, connection, window
+from schema.pagination import After, Before, Connection, First, Last, Order, Ordered, connection, window
 from schema.types import (
     Customer,
     Invoice,
@@ -26,6 +26,7 @@ from schema.types import (
     plan,
     subscription,
 )
+from schema.values import BadInputError
 from schema.viewer import Tenant, Viewer
 from tenants.context import Role
 
@@ -59,7 +60,7 @@ async def node(info: Info, id: OneId) -> Node | None:  # noqa: A002 (Relay's wor
 @access(READERS)
 async def nodes(info: Info, ids: SomeIds) -> list[Node | None]:
     if len(ids) > _NODES_AT_ONCE:
-        raise BadPageError(f"`ids` takes {_NODES_AT_ONCE} at the most.")
+        raise BadInputError(f"`ids` takes {_NODES_AT_ONCE} at the most.")
     return [await _node(info, id_) for id_ in ids]
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Generic, TypeVar
 import strawberry
 
 from mirror.queries import MAX_PAGE, Page, Row, Window
+from schema.values import BadInputError
 
 T = TypeVar("T")
 
@@ -26,10 +27,6 @@ class Order(Enum):
 
 
 Ordered = Annotated[Order, strawberry.argument(description="By the time at which the objects were made.")]
-
-
-class BadPageError(ValueError):
-    """The page arguments can't be served; the message tells the client why."""
 
 
 @strawberry.type(description="Where a page lies in its list.")
@@ -72,10 +69,10 @@ def window(
     if order is Order.OLDEST_FIRST:
         first, last, after, before = last, first, before, after
     if (first is None) == (last is None):
-        raise BadPageError("Give exactly one of `first` and `last`.")
+        raise BadInputError("Give exactly one of `first` and `last`.")
     size = first if first is not None else last or 0
     if not 1 <= size <= MAX_PAGE:
-        raise BadPageError(f"`first` and `last` take 1 to {MAX_PAGE}.")
+        raise BadInputError(f"`first` and `last` take 1 to {MAX_PAGE}.")
     return Window(size, _cursor(after), _cursor(before), backwards=first is None)
 
 
@@ -85,10 +82,10 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
     try:
         seconds, _, stripe_id = base64.urlsafe_b64decode(text.encode("ascii")).decode().partition(":")
         if "\0" in stripe_id:
-            raise BadPageError("The cursor is not one of this API.")
+            raise BadInputError("The cursor is not one of this API.")
         return datetime.fromtimestamp(int(seconds), UTC), stripe_id
     except (binascii.Error, ValueError, OverflowError, OSError) as error:
-        raise BadPageError("The cursor is not one of this API.") from error
+        raise BadInputError("The cursor is not one of this API.") from error
 
 
 def cursor(row: Row) -> str:

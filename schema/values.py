@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NewType, TypeVar
+from typing import Annotated, NewType, TypeVar
 
 import strawberry
 
 from mirror.queries import Row
+from schema.currencies import UnknownLanguageError, formatted
 
 Currency = NewType("Currency", str)
 CURRENCY_SCALAR = strawberry.scalar(
@@ -36,6 +37,11 @@ MINOR_UNITS_SCALAR = strawberry.scalar(
 )
 
 E = TypeVar("E", bound=StrEnum)
+Language = Annotated[str, strawberry.argument(description="A language tag of BCP 47: en-US, de, fr-CA.")]
+
+
+class BadInputError(ValueError):
+    """An argument can't be used; the message tells the client why."""
 
 
 @strawberry.type(description="An amount of money.")
@@ -44,6 +50,13 @@ class Money:
         description="In the currency's smallest unit (cents, or yen), never a fraction."
     )
     currency: Currency = strawberry.field(description="The currency.")
+
+    @strawberry.field(description="As people write it, with the currency's sign: `$12.50`. For showing alone.")
+    def formatted(self, locale: Language = "en-US") -> str:
+        try:
+            return formatted(self.amount, self.currency, locale)
+        except UnknownLanguageError as error:
+            raise BadInputError(str(error)) from None
 
 
 def money(amount: int | None, currency: str | None) -> Money | None:

@@ -297,3 +297,21 @@ async def test_whoever_acts_for_a_tenant_leaves_a_trace_of_each_read(
             "request_id": request_id,
         }
     ]
+
+
+async def test_money_is_written_in_the_language_that_is_asked_for(client: httpx.AsyncClient, opened: Database) -> None:
+    await opened.system.execute_query(
+        "insert into customers"
+        " (tenant_id, livemode, stripe_id, balance, currency, stamp, source, created, digest, data)"
+        " select id, false, 'cus_1', -1250, 'eur', now(), 'api', now(), '\\x00', '{}'"
+        " from tenants where slug = 'clinic'"
+    )
+    query = '{ customer(id: "cus_1") { balance { amount formatted de: formatted(locale: "de") } } }'
+    answer = await _ask(client, query)
+    assert answer.json()["data"]["customer"]["balance"] == {
+        "amount": -1250,
+        "formatted": "-€12.50",
+        "de": "-12,50\xa0€",
+    }
+    wrong = await _ask(client, query.replace('"de"', '"nonsense"'))
+    assert (wrong.json()["data"]["customer"]["balance"], _code(wrong)) == (None, "BAD_USER_INPUT")

@@ -125,7 +125,10 @@ def answered(data: Any) -> Covered:
 def _is_value(type_: GraphQLNamedType) -> bool:
     """Money, a page's place and the like: objects without objects in them, asked for at any depth."""
     fields = type_.fields.values() if isinstance(type_, GraphQLObjectType) else ()
-    return all(is_leaf_type(get_named_type(field.type)) and not field.args for field in fields)
+    return all(
+        is_leaf_type(get_named_type(field.type)) and not any(map(is_required_argument, field.args.values()))
+        for field in fields
+    )
 
 
 def _page(field: GraphQLField) -> str:
