@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, cast
 
 import structlog
@@ -21,10 +21,18 @@ def redact(text: str) -> str:
 
 
 def _redact_all(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = redact(value)
-    return event
+    return {key: _redacted(value) for key, value in event.items()}
+
+
+def _redacted(value: Any) -> Any:
+    """Texts without what is hidden, also those within lists and mappings; anything else but numbers as its words."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {redact(str(key)): _redacted(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(one) for one in value]
+    return redact(str(value))
 
 
 def configure(*, level: str = "info", console: bool = False) -> None:

@@ -56,13 +56,33 @@ class Delivery:
                 livemode=bool(event["livemode"]),
                 created=datetime.fromtimestamp(event["created"], UTC),
                 object_id=str(event["data"]["object"].get("id", "")),
-                payload=payload.decode(),
+                payload=_without_secrets(event, payload).decode(),
             )
             if any("\0" in text for text in (found.account, found.event_id, found.type, found.object_id)):
                 raise ValueError("PostgreSQL's texts hold no NUL")
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
             raise MalformedEventError from error
         return found
+
+
+_SECRET = frozenset({"client_secret", "confirmation_secret"})
+_PORTAL = "billing_portal.session"  # whoever has its `url` is the customer
+
+
+def _without_secrets(event: Mapping[str, Any], payload: bytes) -> bytes:
+    """The event as it may be kept: what opens something is for the moment alone, and the mirror has no use for it."""
+    portal = event["data"]["object"].get("object") == _PORTAL
+    if not portal and not any(name.encode() in payload for name in _SECRET):
+        return payload
+    return orjson.dumps(_stripped(event, _SECRET | {"url"} if portal else _SECRET))
+
+
+def _stripped(value: Any, names: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _stripped(one, names) for name, one in value.items() if name not in names}
+    if isinstance(value, list):
+        return [_stripped(one, names) for one in value]
+    return value
 
 
 @dataclass(frozen=True, slots=True)

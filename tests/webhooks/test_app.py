@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import orjson
 import pytest
 from starlette.applications import Starlette
 
@@ -58,6 +59,31 @@ async def test_an_event_is_kept_before_it_is_acknowledged(opened: Database, stri
     (row,) = await _kept(opened)
     assert (row["event_id"], row["account"], row["state"]) == ("evt_1", "acct_clinic", "waiting")
     assert row["payload"].encode() == body
+
+
+async def test_what_opens_something_is_not_kept(opened: Database, stripe: httpx.AsyncClient) -> None:
+    intent: dict[str, Any] = {"object": "payment_intent", "id": "pi_1", "client_secret": "pi_1_secret_x", "amount": 5}
+    invoice: dict[str, Any] = {
+        "object": "invoice",
+        "id": "in_1",
+        "confirmation_secret": {"client_secret": "pi_2_secret_x"},
+        "total": 7,
+    }
+    invoice["payments"] = {"data": [{"payment": {"payment_intent": intent}}]}
+    portal = {"object": "billing_portal.session", "id": "bps_1", "url": "https://billing.stripe.com/p/session/x"}
+    page = {"object": "checkout.session", "id": "cs_1", "url": "https://checkout.stripe.com/c/pay/y"}
+    for number, body in enumerate((intent, invoice, portal, page)):
+        assert (await _deliver(stripe, event(f"evt_{number}", body))).status_code == 200
+    kept = [orjson.loads(row["payload"]) for row in await _kept(opened)]
+    objects = [one["data"]["object"] for one in kept]
+    bare = {"object": "payment_intent", "id": "pi_1", "amount": 5}
+    assert objects == [
+        bare,
+        {"object": "invoice", "id": "in_1", "total": 7, "payments": {"data": [{"payment": {"payment_intent": bare}}]}},
+        {"object": "billing_portal.session", "id": "bps_1"},
+        page,  # made to be handed on, and a field of the API
+    ]
+    assert [one["id"] for one in kept] == ["evt_0", "evt_1", "evt_2", "evt_3"]
 
 
 @pytest.mark.parametrize("header", [None, "nonsense", signature(b"another body"), signature(b"{}", "whsec_wrong")])
