@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from storage.binding import bind_tenant
-from storage.database import Database
+from storage.database import Database, holds
 from tenants.sessions import ExpiredSessionError, InvalidSessionError
 
 # Signatures by a key that the issuer alone has: a shared secret would let whoever verifies also sign.
@@ -60,7 +60,7 @@ class Providers:
         audience = claimed.get("aud")
         audiences = [audience] if isinstance(audience, str) else audience if isinstance(audience, list) else []
         issuer = claimed.get("iss")
-        if not isinstance(issuer, str) or not all(isinstance(each, str) for each in audiences) or len(audiences) > 10:
+        if len(audiences) > 10 or not all(isinstance(each, str) and holds(each) for each in (issuer, *audiences)):
             raise InvalidSessionError
         rows = await self.database.app.execute_query_dict(
             "select * from provider_by($1, $2::text[])", [issuer, audiences]
@@ -104,7 +104,7 @@ class Providers:
             return keys
 
     async def _customer(self, tenant_id: int, external: Any) -> str:
-        if not isinstance(external, str) or not 1 <= len(external) <= 255:
+        if not isinstance(external, str) or not 1 <= len(external) <= 255 or not holds(external):
             raise InvalidSessionError
         with bind_tenant(tenant_id):
             rows = await self.database.app.execute_query_dict(

@@ -1,0 +1,126 @@
+"""What an attack on the running product once brought about, and no longer does."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from gateway.runtime import Runtime
+from storage.database import Database
+from tenants.context import Role
+from tenants.registry import issue_key
+from tests.support.gateway import endpoint_client
+from tests.support.tenants import Two
+
+WHO = "{ viewer { role } }"
+
+
+@pytest.fixture
+async def pair(opened: Database, two: Two) -> AsyncIterator[tuple[httpx.AsyncClient, Runtime]]:
+    """An admin of the clinic."""
+    key = await issue_key(opened, two.clinic, role=Role.ADMIN, name="key")
+    async with endpoint_client(opened) as found:
+        found[0].headers["authorization"] = f"Bearer {key}"
+        yield found
+
+
+async def _ask(client: httpx.AsyncClient, query: str, variables: Any = None, **headers: str) -> httpx.Response:
+    return await client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+
+
+def _code(answer: httpx.Response) -> str:
+    return str(answer.json()["errors"][0]["extensions"]["code"])
+
+
+def _unsigned(**claims: Any) -> str:
+    """Anybody can write this: a token whose claims are read before its signature is checked."""
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (
+        orjson.dumps({"alg": "RS256"}), _json(claims), b"none",
+    ))  # fmt: skip
+
+
+def _json(claims: dict[str, Any]) -> bytes:
+    """Half characters too, which orjson does not write."""
+    return json.dumps(claims).encode()
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "\0", "aud": "x"},
+        {"iss": "x", "aud": "\0"},
+        {"iss": "\ud800", "aud": "x"},
+        {"iss": "x", "aud": ["\udfff"]},
+    ],
+)
+async def test_claims_that_no_database_takes_are_of_an_unknown_token(
+    pair: tuple[httpx.AsyncClient, Runtime], claims: dict[str, Any]
+) -> None:
+    answer = await _ask(pair[0], WHO, authorization=f"Bearer {_unsigned(**claims)}")
+    assert (answer.status_code, _code(answer)) == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "//", "http://a]b"])
+async def test_an_origin_that_is_no_address_is_refused(pair: tuple[httpx.AsyncClient, Runtime], origin: str) -> None:
+    answer = await _ask(pair[0], WHO, origin=origin)
+    assert (answer.status_code, _code(answer)) == (403, "ORIGIN_NOT_ALLOWED")
+    own = await _ask(pair[0], WHO, origin="http://gateway")
+    assert own.status_code == 200
+
+
+async def _gone(*_: Any) -> Any:
+    raise ConnectionRefusedError
+
+
+async def test_while_the_database_is_away_a_page_hears_so(
+    pair: tuple[httpx.AsyncClient, Runtime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.origins._registered", _gone)
+    asked = await pair[0].options("/graphql", headers={"origin": "https://a.example"})
+    assert (asked.status_code, _code(asked)) == (503, "UNAVAILABLE")
+    refused = await _ask(pair[0], WHO, origin="https://a.example", authorization="Bearer bgw_test_x")
+    assert (refused.status_code, _code(refused)) == (401, "TOKEN_MALFORMED")
+
+
+NUL_IN = (
+    ("query($v: String) { customers(first: 1, filter: { email: $v }) { totalCount } }", "a\0"),
+    ("query($v: String) { customers(first: 1, filter: { externalId: $v }) { totalCount } }", "\0"),
+    ("query($v: Currency) { plans(first: 1, filter: { currency: $v }) { nodes { id } } }", "us\0"),
+    ("mutation($v: String!) { customerCreate(input: { email: $v }) { errors { code } } }", "a@\0"),
+    ('mutation($v: String) { customerCreate(input: { email: "a@b.c", name: $v }) { errors { code } } }', "\0"),
+    (
+        'mutation($v: String) { customerCreate(input: { email: "a@b.c", idempotencyKey: $v }) { errors { code } } }',
+        "\0",
+    ),
+)
+
+
+@pytest.mark.parametrize(("query", "value"), NUL_IN)
+async def test_a_nul_is_the_clients_fault_and_reaches_nobody(
+    pair: tuple[httpx.AsyncClient, Runtime], opened: Database, query: str, value: str
+) -> None:
+    answer = await _ask(pair[0], query, {"v": value})
+    assert (answer.status_code, _code(answer)) == (400, "BAD_USER_INPUT")
+    literal = query.replace("$v", orjson.dumps(value).decode()).split("(", 1)
+    kind, rest = literal[0], literal[1].split(")", 1)[1]
+    answer = await _ask(pair[0], kind + rest)
+    assert (answer.status_code, _code(answer)) == (400, "BAD_USER_INPUT")
+    assert await opened.system.execute_query_dict("select 1 from operations") == []
+
+
+async def test_half_an_address_is_refused_with_its_field(
+    pair: tuple[httpx.AsyncClient, Runtime], opened: Database, two: Two
+) -> None:
+    await opened.system.execute_query(
+        "insert into customers (tenant_id, livemode, stripe_id, balance, stamp, source, created, digest, data)"
+        " values ($1, false, 'cus_1', 0, now(), 'api', now(), '\\x00', '{}')",
+        [two.clinic.id],
+    )
+    given = '{ customer: "cus_1", returnUrl: "http://[" }'
+    query = f"mutation {{ portalSessionCreate(input: {given}) {{ errors {{ code field }} }} }}"
+    answer = await _ask(pair[0], query)
+    assert answer.json()["data"]["portalSessionCreate"]["errors"] == [{"code": "INVALID_INPUT", "field": "returnUrl"}]
