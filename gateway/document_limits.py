@@ -86,11 +86,13 @@ class _Figures:
 class Documents:
     """Parses and judges, and remembers the latest documents that were good: clients send few different ones.
 
-    `kept` bounds the characters of what is remembered; once parsed it takes some thirty times that.
+    `kept` bounds the characters of what is remembered; once parsed each takes up to 120 bytes. `most` bounds the
+    documents: the smallest of six characters takes 3 KB.
     """
 
     limits: DocumentLimits = field(default_factory=DocumentLimits)
-    kept: int = 2_000_000
+    kept: int = 500_000
+    most: int = 2_000
     _good: "OrderedDict[str, Document]" = field(default_factory=OrderedDict)
     _size: int = 0
 
@@ -101,7 +103,7 @@ class Documents:
             found = _read(query, self.limits)
             self._good[query] = found
             self._size += len(query)
-            while self._size > self.kept:
+            while self._size > self.kept or len(self._good) > self.most:
                 self._size -= len(self._good.popitem(last=False)[0])
         else:
             self._good.move_to_end(query)

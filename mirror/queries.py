@@ -139,6 +139,12 @@ def _cut(rows: Sequence[Row], window: Window) -> Page:
     return Page(tuple(kept), more)
 
 
+def cut(page: Page, window: Window) -> Page:
+    """A smaller page of the same beginning or, read backwards, of the same end."""
+    kept = page.rows[-window.size :] if window.backwards else page.rows[: window.size]
+    return Page(kept, page.more or len(page.rows) > len(kept))
+
+
 async def count(connection: Connection, table: str, view: View, filters: Filters | None = None) -> int:
     """How many objects a list has."""
     where = _Where(table, view, filters or Filters())

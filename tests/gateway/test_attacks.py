@@ -9,7 +9,10 @@ import httpx
 import orjson
 import pytest
 
+from gateway.document_limits import Documents
+from gateway.persisted import Sent
 from gateway.runtime import Runtime
+from gateway.wire import hash_of
 from storage.database import Database
 from tenants.context import Role
 from tenants.registry import issue_key
@@ -124,3 +127,81 @@ async def test_half_an_address_is_refused_with_its_field(
     query = f"mutation {{ portalSessionCreate(input: {given}) {{ errors {{ code field }} }} }}"
     answer = await _ask(pair[0], query)
     assert answer.json()["data"]["portalSessionCreate"]["errors"] == [{"code": "INVALID_INPUT", "field": "returnUrl"}]
+
+
+def test_small_documents_are_not_remembered_without_end() -> None:
+    documents = Documents()
+    for number in range(3_000):
+        documents.read(f"{{a{number}}}")
+    assert len(documents._good) == 2_000
+
+
+def test_what_was_sent_before_is_bounded_and_no_tenant_pushes_out_another() -> None:
+    sent = Sent(longest=100, kept=3_000, share=1_000)
+    sent.keep(1, "mine", "{ viewer { role } }")
+    for number in range(500):
+        sent.keep(2, f"hash {number}", "x" * 100)
+    sent.keep(2, "long", "x" * 101)
+    assert (sent.get(1, "mine"), sent.get(2, "long")) == ("{ viewer { role } }", None)
+    assert [number for number in range(500) if sent.get(2, f"hash {number}")] == [497, 498, 499]
+    for tenant in range(3, 9):
+        for number in range(5):
+            sent.keep(tenant, f"hash {number}", "x" * 100)
+    assert sum(sent._sizes.values()) <= 3_000
+    assert sent._sizes.keys() == sent._of.keys()
+
+
+async def test_a_document_too_large_to_run_is_not_remembered(pair: tuple[httpx.AsyncClient, Runtime]) -> None:
+    query = "#" + "x" * 100_000
+    given = {"persistedQuery": {"version": 1, "sha256Hash": hash_of(query)}}
+    answer = await pair[0].post("/graphql", json={"query": query, "extensions": given})
+    assert _code(answer) == "QUERY_TOO_LARGE"
+    assert _code(await pair[0].post("/graphql", json={"extensions": given})) == "PERSISTED_QUERY_NOT_FOUND"
+
+
+PLANS = "query($first: Int, $after: String, $currency: Currency) {"
+PLANS += " plans(first: $first, after: $after, filter: { currency: $currency }) { nodes { id } } }"
+
+
+async def test_no_client_can_fill_the_cache(pair: tuple[httpx.AsyncClient, Runtime]) -> None:
+    kept = pair[1].cache._store._cache
+    await _ask(pair[0], PLANS, {"first": 1})
+    before = len(kept)
+    for number in range(5):
+        cursor = base64.urlsafe_b64encode(f"{number}:price_1".encode()).decode()
+        for given in ({"after": cursor}, {"currency": f"x{number}"}, {}):
+            answer = await _ask(pair[0], PLANS, {"first": number + 1} | given)
+            assert answer.json()["data"] == {"plans": {"nodes": []}}
+    assert len(kept) == before
+    long = base64.urlsafe_b64encode(b"1:" + b"x" * 10_000).decode()
+    assert _code(await _ask(pair[0], PLANS, {"first": 1, "after": long})) == "BAD_USER_INPUT"
+
+
+async def test_pages_of_plans_of_any_size_are_cut_from_one(
+    pair: tuple[httpx.AsyncClient, Runtime], opened: Database, two: Two
+) -> None:
+    await opened.system.execute_query(
+        "insert into prices (tenant_id, livemode, stripe_id, stamp, source, created, digest, data, product_id, active,"
+        " type, currency, billing_scheme) select $1, false, 'price_' || n, now(), 'api', to_timestamp(n), '\\x00',"
+        " '{}', 'prod', true, 'recurring', 'usd', 'per_unit' from generate_series(1, 103) n",
+        [two.clinic.id],
+    )
+    query = "query($first: Int, $last: Int) { plans(first: $first, last: $last)"
+    query += " { nodes { stripeId } pageInfo { hasNextPage hasPreviousPage } } }"
+    for size in (1, 99, 100):
+        first = (await _ask(pair[0], query, {"first": size})).json()["data"]["plans"]
+        assert [node["stripeId"] for node in first["nodes"]] == [f"price_{103 - n}" for n in range(size)]
+        assert first["pageInfo"] == {"hasNextPage": True, "hasPreviousPage": False}
+        last = (await _ask(pair[0], query, {"last": size})).json()["data"]["plans"]
+        assert [node["stripeId"] for node in last["nodes"]] == [f"price_{size - n}" for n in range(size)]
+        assert last["pageInfo"] == {"hasNextPage": False, "hasPreviousPage": True}
+
+
+async def test_what_was_told_of_one_schema_is_not_told_of_another_at_its_address(
+    pair: tuple[httpx.AsyncClient, Runtime],
+) -> None:
+    transport: Any = pair[0]._transport
+    service = transport.app.state.endpoint.service
+    await _ask(pair[0], "{ __schema { queryType { name } } }")
+    (key,) = service._introspected
+    assert key[0] in service.schemas._built.values()
