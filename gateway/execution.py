@@ -229,6 +229,7 @@ class Service:
             cache=runtime.cache,
             catalog_revision=catalog_revision,
             request_id=request_id,
+            unpaged_most=runtime.settings.graphql_cost_most,
             revisions=lambda: _revisions(runtime.book, caller),
         )
 

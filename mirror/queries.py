@@ -166,12 +166,13 @@ async def by_ids(connection: Connection, table: str, view: View, ids: Sequence[s
 
 
 async def children(
-    connection: Connection, table: str, livemode: bool, parents: Sequence[str]
+    connection: Connection, table: str, livemode: bool, parents: Sequence[str], most: int | None = None
 ) -> dict[str, tuple[Row, ...]]:
-    """The items of subscriptions or the lines of invoices, in Stripe's order."""
+    """The items of subscriptions or the lines of invoices, in Stripe's order; no more than `most` in all."""
     rows = await connection.execute_query_dict(
-        f"select * from {table} where livemode = $1 and parent_id = any($2::text[]) order by parent_id, position",  # noqa: S608
-        [livemode, list(parents)],
+        f"select * from {table} where livemode = $1 and parent_id = any($2::text[]) order by parent_id, position"  # noqa: S608
+        " limit $3",
+        [livemode, list(parents), most],
     )
     found: dict[str, list[Row]] = {parent: [] for parent in parents}
     for row in rows:

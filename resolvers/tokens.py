@@ -31,7 +31,7 @@ async def api_tokens(info: Info) -> list[ApiToken]:
         f"select {_COLUMNS} from api_tokens where tenant_id = $1 order by id desc limit {_MOST_LISTED}",  # noqa: S608
         [info.context.caller.tenant.id],
     )
-    return [ApiToken(**row) for row in rows]
+    return [ApiToken(**row) for row in info.context.unpaged(rows)]
 
 
 @mutates(ApiTokenPayload, Scope.TENANT_ADMIN)

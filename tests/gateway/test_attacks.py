@@ -205,3 +205,42 @@ async def test_what_was_told_of_one_schema_is_not_told_of_another_at_its_address
     await _ask(pair[0], "{ __schema { queryType { name } } }")
     (key,) = service._introspected
     assert key[0] in service.schemas._built.values()
+
+
+async def _invoices(opened: Database, tenant: int, count: int, lines: int) -> None:
+    common = "tenant_id, livemode, stripe_id"
+    await opened.system.execute_query(
+        f"insert into invoices ({common}, stamp, source, created, digest, data, currency, subtotal, total, amount_due,"
+        " amount_paid, amount_remaining, attempt_count) select $1, false, 'in_' || n, now(), 'api', to_timestamp(n),"
+        " '\\x00', '{}', 'usd', 1, 1, 1, 1, 1, 0 from generate_series(1, $2::int) n",
+        [tenant, count],
+    )
+    await opened.system.execute_query(
+        f"insert into invoice_lines ({common}, parent_id, position, amount, currency, proration) select $1, false,"
+        " 'il_' || n || '_' || m, 'in_' || n, m, 1, 'usd', false from generate_series(1, $2::int) n,"
+        " generate_series(1, $3::int) m",
+        [tenant, count, lines],
+    )
+
+
+async def test_long_lists_without_pages_hold_no_more_than_an_operation_may_cost(
+    pair: tuple[httpx.AsyncClient, Runtime], opened: Database, two: Two
+) -> None:
+    await _invoices(opened, two.clinic.id, 100, 150)
+    one = "invoices(first: {}) {{ nodes {{ lines {{ stripeId }} }} }}"
+    fits = await _ask(pair[0], f"{{ {one.format(60)} }}")
+    assert [len(node["lines"]) for node in fits.json()["data"]["invoices"]["nodes"]] == [150] * 60
+    too_many = await _ask(pair[0], f"{{ {one.format(100)} }}")
+    assert _code(too_many) == "BAD_USER_INPUT"
+    several = " ".join(f"a{number}: {one.format(60)}" for number in range(9))
+    again = await _ask(pair[0], f"{{ {several} }}")
+    assert _code(again) == "BAD_USER_INPUT"
+    assert again.json()["extensions"]["cost"]["actual"] <= 2 * 10_000
+
+
+async def test_ids_by_default_cost_like_ids_that_are_given(pair: tuple[httpx.AsyncClient, Runtime]) -> None:
+    listed = ", ".join('"x"' for _ in range(100))
+    query = f"query($ids: [ID!]! = [{listed}]) {{ a: nodes(ids: $ids) {{ id }} b: nodes(ids: $ids) {{ id }} }}"
+    assert (await _ask(pair[0], query)).json()["extensions"]["cost"]["requested"] == 200
+    given = await _ask(pair[0], query, {"ids": ["x"]})
+    assert given.json()["extensions"]["cost"]["requested"] == 2
