@@ -12,6 +12,7 @@ from mirror.queries import Row
 from schema.context import Info
 
 _LONGEST_KEY = 200
+_OWN = "\x1f"  # between a customer and its key: nobody else's keys have it
 
 
 def order(info: Info, action: str, input_: Any) -> Order:
@@ -22,7 +23,11 @@ def order(info: Info, action: str, input_: Any) -> Order:
         raise BillingError(
             Code.INVALID_INPUT, f"An idempotencyKey has 1 to {_LONGEST_KEY} characters.", field="idempotencyKey"
         )
-    return Order(info.context.caller, action, key or f"auto-{uuid4()}", fields, info.context.request_id)
+    caller = info.context.caller
+    if key is not None and caller.customer is not None:
+        # a customer's keys are its own: it neither meets nor takes those of others and of the tenant's back end
+        key = f"{caller.customer}{_OWN}{key}"
+    return Order(caller, action, key or f"auto-{uuid4()}", fields, info.context.request_id)
 
 
 async def repeated(info: Info, asked: Order) -> Outcome | None:

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from gateway.document_limits import Documents
 from gateway.persisted import Sent
 from gateway.runtime import Runtime
 from gateway.wire import hash_of
+from schema import ids
 from storage.database import Database
 from tenants.context import Role
 from tenants.registry import issue_key
@@ -118,11 +120,7 @@ async def test_a_nul_is_the_clients_fault_and_reaches_nobody(
 async def test_half_an_address_is_refused_with_its_field(
     pair: tuple[httpx.AsyncClient, Runtime], opened: Database, two: Two
 ) -> None:
-    await opened.system.execute_query(
-        "insert into customers (tenant_id, livemode, stripe_id, balance, stamp, source, created, digest, data)"
-        " values ($1, false, 'cus_1', 0, now(), 'api', now(), '\\x00', '{}')",
-        [two.clinic.id],
-    )
+    await _customers(opened, two.clinic.id)
     given = '{ customer: "cus_1", returnUrl: "http://[" }'
     query = f"mutation {{ portalSessionCreate(input: {given}) {{ errors {{ code field }} }} }}"
     answer = await _ask(pair[0], query)
@@ -244,3 +242,59 @@ async def test_ids_by_default_cost_like_ids_that_are_given(pair: tuple[httpx.Asy
     assert (await _ask(pair[0], query)).json()["extensions"]["cost"]["requested"] == 200
     given = await _ask(pair[0], query, {"ids": ["x"]})
     assert given.json()["extensions"]["cost"]["requested"] == 2
+
+
+async def _customers(opened: Database, tenant: int) -> None:
+    await opened.system.execute_query(
+        "insert into customers (tenant_id, livemode, stripe_id, balance, stamp, source, created, digest, data)"
+        " select $1, false, 'cus_' || n, 0, now(), 'api', now(), '\\x00', '{}' from generate_series(1, 2) n",
+        [tenant],
+    )
+
+
+async def test_a_customers_idempotency_keys_are_its_own(
+    pair: tuple[httpx.AsyncClient, Runtime], opened: Database, two: Two
+) -> None:
+    """Else a customer could ask whether others used a key, and use up those that the back end will want."""
+    await _customers(opened, two.clinic.id)
+
+    async def update(bearer: str, name: str, **customer: str) -> Any:
+        query = "mutation($input: CustomerUpdateInput!) { made: customerUpdate(input: $input) { errors { code } } }"
+        given = {"name": name, "idempotencyKey": "renewal-2026-11"} | customer
+        answer = await _ask(pair[0], query, {"input": given}, authorization=f"Bearer {bearer}")
+        return answer.json()["data"]["made"]["errors"]
+
+    mint, now = pair[1].sessions.mint, datetime.now(UTC)
+    sessions = [
+        mint(tenant="clinic", customer=f"cus_{n}", livemode=False, now=now, lifetime=timedelta(minutes=5))
+        for n in (1, 2)
+    ]
+    # nobody is at Stripe's address: that is how far each of them comes
+    through = [{"code": "STRIPE_UNAVAILABLE"}]
+    for number, session in enumerate(sessions):
+        assert await update(session, f"name {number}") == through
+    backend = pair[0].headers["authorization"].removeprefix("Bearer ")
+    assert await update(backend, "another", customer="cus_1") == through
+    for bearer, more in ((sessions[0], {}), (backend, {"customer": "cus_1"})):
+        assert await update(bearer, "with another input", **more) == [{"code": "IDEMPOTENCY_KEY_REUSED"}]
+
+
+async def test_support_gets_no_address_of_a_page_that_names_the_payer(
+    pair: tuple[httpx.AsyncClient, Runtime], opened: Database, two: Two
+) -> None:
+    await _invoices(opened, two.clinic.id, 1, 1)
+    await opened.system.execute_query(
+        "update invoices set hosted_invoice_url = 'https://p/1', invoice_pdf = 'https://p/2'"
+    )
+    await opened.system.execute_query(
+        "insert into checkout_sessions (tenant_id, livemode, stripe_id, stamp, source, created, digest, data, mode,"
+        " payment_status, url) values ($1, false, 'cs_1', now(), 'api', now(), '\\x00', '{}', 's', 'p', 'https://p/3')",
+        [two.clinic.id],
+    )
+    checkout = ids.encode("CheckoutSession", "cs_1")
+    query = f'{{ invoice(id: "in_1") {{ hostedInvoiceUrl invoicePdf }} node(id: "{checkout}") {{ ... on CheckoutSession'
+    query += " { url } } }"
+    key = await issue_key(opened, two.clinic, role=Role.SUPPORT, name="support")
+    told = (await _ask(pair[0], query, authorization=f"Bearer {key}")).json()["data"]
+    assert told == {"invoice": {"hostedInvoiceUrl": None, "invoicePdf": None}, "node": {"url": None}}
+    assert (await _ask(pair[0], query)).text.count("https://p/") == 3
