@@ -113,6 +113,8 @@ class Endpoint:
 
     async def _events(self, request: Request, caller: Caller, job: Job, headers: dict[str, str]) -> Response:
         """Server-sent events, in the protocol's distinct connections mode."""
+        if job.kind is OperationType.SUBSCRIPTION and (refused := self.streams.full(caller)):
+            raise refused
         bearer = self.admission.bearer(request)
         stream = self.streams.events(caller, job, lambda: self.admission.still(bearer, request, caller))
 
