@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from starlette.applications import Starlette
 
+from gateway import health
 from gateway.document_limits import Documents
 from gateway.persisted import Sent
 from gateway.runtime import Runtime
@@ -298,3 +300,16 @@ async def test_support_gets_no_address_of_a_page_that_names_the_payer(
     told = (await _ask(pair[0], query, authorization=f"Bearer {key}")).json()["data"]
     assert told == {"invoice": {"hostedInvoiceUrl": None, "invoicePdf": None}, "node": {"url": None}}
     assert (await _ask(pair[0], query)).text.count("https://p/") == 3
+
+
+async def test_who_is_not_ready_tells_nothing_of_what_is_inside() -> None:
+    class Away:
+        @property
+        def system(self) -> Any:
+            raise ConnectionRefusedError
+
+    app = Starlette(routes=health.routes())
+    app.state.database = Away()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"ready": False})
