@@ -87,8 +87,12 @@ def check(
         # on with what is stored, so that one change is one finding
         before, expected = stored, seq + 1
         sealed[seq] = stored.hex()
-    for entry_id in sorted(known.keys() - set(waiting)):
+    unsealed = set(waiting)
+    for entry_id in sorted(known.keys() - unsealed):
         yield Finding(tenant, "an entry has no place in the chain", entry=entry_id)
+    linked = {each["entry_id"] for each in links}
+    for entry_id in sorted(unsealed - known.keys() - linked):
+        yield Finding(tenant, "an entry is missing that waited for its place", entry=entry_id)
     for anchor in anchors:
         if anchor.tenant == tenant and sealed.get(anchor.seq) != anchor.hash:
             gone = anchor.seq not in sealed

@@ -174,6 +174,8 @@ def _begin(name: str, *required: str) -> "Settings":
 def _serve(app: Callable[..., Any], host: str, port: int, option: str) -> None:
     import uvicorn
 
+    from gateway.http_head import BoundedHttp
+
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -184,7 +186,7 @@ def _serve(app: Callable[..., Any], host: str, port: int, option: str) -> None:
         app,
         host=host,
         port=port,
-        http="httptools",
+        http=BoundedHttp,
         loop="auto",  # uvloop wherever it is installed
         ws="websockets-sansio",
         ws_max_size=1_000_000,

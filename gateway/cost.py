@@ -27,7 +27,8 @@ from mirror.queries import MAX_PAGE
 
 STRIPE_CALL = 10  # points for a request to Stripe
 INTROSPECTION = 20
-# How long a list without page arguments is taken to be; what it has more is charged afterwards.
+# How long a list without page arguments is taken to be; what it has more is charged afterwards, and all of them in one
+# answer hold no more than an operation may cost (schema/context.py).
 UNPAGED = 10
 _MANY = 10**9
 
@@ -41,6 +42,7 @@ class Bound:
     variables: Mapping[str, Any]
     _known: dict[tuple[str, str, int], int] = field(default_factory=dict)
     fragments: dict[str, FragmentDefinitionNode] = field(default_factory=dict)
+    _defaults: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.fragments = fragments_of(self.document)
@@ -50,6 +52,7 @@ class Bound:
         root = self.schema.get_root_type(operation.operation)
         if root is None:
             return 1
+        self._defaults = {each.variable.name.value: each.default_value for each in operation.variable_definitions or ()}
         total = self._set(operation.selection_set, root, 0)
         if operation.operation is OperationType.MUTATION:
             total += STRIPE_CALL * fields_at_root(operation, self.fragments)
@@ -118,7 +121,13 @@ class Bound:
     def _length(self, value: Any) -> int:
         if isinstance(value, ListValueNode):
             return len(value.values)
-        given = self.variables.get(value.name.value) if isinstance(value, VariableNode) else None
+        if not isinstance(value, VariableNode):
+            return 1
+        name = value.name.value
+        if name not in self.variables:
+            default = self._defaults.get(name)
+            return len(default.values) if isinstance(default, ListValueNode) else 1
+        given = self.variables[name]
         return min(len(given), MAX_PAGE) if isinstance(given, list) else 1
 
 

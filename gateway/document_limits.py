@@ -29,6 +29,7 @@ _MANY = 10**6  # figures stop growing here: a document can spread more fields th
 _NESTED = "The document is nested too deeply to be read."
 _LONGEST_NUMBER = 40
 _DEEPEST_VALUE = 12
+_NUL = "A text holds a NUL."  # PostgreSQL takes none, and nobody means one
 
 
 class DocumentRefusedError(Exception):
@@ -85,11 +86,13 @@ class _Figures:
 class Documents:
     """Parses and judges, and remembers the latest documents that were good: clients send few different ones.
 
-    `kept` bounds the characters of what is remembered; once parsed it takes some thirty times that.
+    `kept` bounds the characters of what is remembered; once parsed each takes up to 120 bytes. `most` bounds the
+    documents: the smallest of six characters takes 3 KB.
     """
 
     limits: DocumentLimits = field(default_factory=DocumentLimits)
-    kept: int = 2_000_000
+    kept: int = 500_000
+    most: int = 2_000
     _good: "OrderedDict[str, Document]" = field(default_factory=OrderedDict)
     _size: int = 0
 
@@ -100,7 +103,7 @@ class Documents:
             found = _read(query, self.limits)
             self._good[query] = found
             self._size += len(query)
-            while self._size > self.kept:
+            while self._size > self.kept or len(self._good) > self.most:
                 self._size -= len(self._good.popitem(last=False)[0])
         else:
             self._good.move_to_end(query)
@@ -256,12 +259,14 @@ class _Judge:
                 waiting += [(each, depth + 1) for each in node.values]
             elif isinstance(node, ObjectValueNode):
                 waiting += [(each.value, depth + 1) for each in node.fields]
+            elif node.kind == "string_value" and "\0" in node.value:
+                raise DocumentRefusedError("BAD_USER_INPUT", _NUL)
             elif node.kind in {"int_value", "float_value"} and len(node.value) > _LONGEST_NUMBER:
                 raise DocumentRefusedError("BAD_USER_INPUT", f"A number has more than {_LONGEST_NUMBER} digits.")
 
 
 def check_variables(variables: Any, *, deepest: int = _DEEPEST_VALUE, most: int = 10_000) -> None:
-    """Refuse variables that are nested too deeply or have too many parts."""
+    """Refuse variables that are nested too deeply, have too many parts, or hold what no database keeps."""
     waiting: list[tuple[Any, int]] = [(variables, 0)]
     count = 0
     while waiting:
@@ -275,3 +280,5 @@ def check_variables(variables: Any, *, deepest: int = _DEEPEST_VALUE, most: int 
             waiting += [(each, depth + 1) for each in value.values()]
         elif isinstance(value, list):
             waiting += [(each, depth + 1) for each in value]
+        elif isinstance(value, str) and "\0" in value:
+            raise DocumentRefusedError("BAD_USER_INPUT", _NUL)

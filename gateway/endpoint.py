@@ -46,11 +46,11 @@ class Endpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request; refusals have a status, a code, and did nothing."""
-        if request.method == "OPTIONS":
-            return await origins.preflight(request, self.service.runtime.database)
         media = media_of(request.headers.get("accept", ""))
         headers: dict[str, str] = {}
         try:
+            if request.method == "OPTIONS":
+                return await origins.preflight(request, self.service.runtime.database)
             if media is None:
                 wanted = "Accept application/graphql-response+json, application/json or text/event-stream."
                 raise BadRequestError(406, "NOT_ACCEPTABLE", wanted)
@@ -74,8 +74,7 @@ class Endpoint:
         wanted = wanted_revision(request)
         if wanted is not None:
             headers["Billing-Revision"] = str(await self.service.catch_up(caller, wanted))
-        request_id = request_id_of(request)
-        headers["X-Request-Id"] = request_id
+        request_id = headers["X-Request-Id"]
         if isinstance(given, list):
             return await self._batch(caller, given, request_id, media, headers)
         job = await self.service.prepare(caller, given, request_id)
@@ -113,6 +112,8 @@ class Endpoint:
 
     async def _events(self, request: Request, caller: Caller, job: Job, headers: dict[str, str]) -> Response:
         """Server-sent events, in the protocol's distinct connections mode."""
+        if job.kind is OperationType.SUBSCRIPTION and (refused := self.streams.full(caller)):
+            raise refused
         bearer = self.admission.bearer(request)
         stream = self.streams.events(caller, job, lambda: self.admission.still(bearer, request, caller))
 
@@ -130,7 +131,12 @@ class Endpoint:
     async def _readable(self, request: Request, headers: dict[str, str]) -> dict[str, str]:
         if "Access-Control-Allow-Origin" in headers or "origin" not in request.headers:
             return {}
-        return await origins.readable(request, self.service.runtime.database)
+        try:
+            return await origins.readable(request, self.service.runtime.database)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            return {}  # the refusal stands, though the page can't read it
 
     def _refused(self, error: BadRequestError, media: str | None, headers: dict[str, str]) -> Response:
         more = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}

@@ -12,11 +12,11 @@ from strawberry.types.graphql import OperationType as Kind
 from gateway.cost import STRIPE_CALL, Bound, fields_at_root, fragments_of, introspection_weight, objects_in
 from gateway.document_limits import Document, DocumentRefusedError, Documents, check_variables
 from gateway.graphql import AWAY, TIMED_OUT, masked
-from gateway.persisted import Persisted
+from gateway.persisted import Persisted, Sent
 from gateway.runtime import Runtime
 from gateway.signatures import Schemas, Signature, SignatureSchema
 from gateway.throttle import Charge, Throttle
-from gateway.wire import JSON, Asked, BadRequestError
+from gateway.wire import JSON, Asked, BadRequestError, hash_of
 from schema.context import RequestContext
 from storage import revisions
 from storage.binding import bind_tenant
@@ -69,7 +69,8 @@ class Service:
     def __post_init__(self) -> None:
         runtime, settings = self.runtime, self.runtime.settings
         self.throttle = Throttle(runtime.buckets, settings.token_rate(), settings.tenant_rate())
-        self.persisted = Persisted(runtime.database, runtime.book, runtime.cache)
+        sent = Sent(longest=settings.graphql_document_size)
+        self.persisted = Persisted(runtime.database, runtime.book, runtime.cache, sent)
         self.documents.limits = settings.document_limits()
 
     async def prepare(self, caller: Caller, asked: Asked, request_id: str) -> Job:
@@ -155,7 +156,8 @@ class Service:
         return document
 
     async def _run(self, job: Job) -> Any:
-        key = (id(job.schema), job.query, job.asked.operation, repr(job.asked.variables))
+        # the schema itself, not its address: another one may come to live there when this one has gone
+        key = (job.schema, hash_of(job.query), job.asked.operation, hash_of(repr(job.asked.variables)))
         only_schema = job.operation is not None and _only_introspects(job.operation)
         if only_schema and key in self._introspected:
             return self._introspected[key]
@@ -227,6 +229,7 @@ class Service:
             cache=runtime.cache,
             catalog_revision=catalog_revision,
             request_id=request_id,
+            unpaged_most=runtime.settings.graphql_cost_most,
             revisions=lambda: _revisions(runtime.book, caller),
         )
 

@@ -6,7 +6,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from observability.logs import logger
 from storage.database import Database
+
+log = logger(__name__)
 
 _WITHIN = 1.0  # seconds
 
@@ -23,7 +26,8 @@ async def readyz(request: Request) -> Response:
         async with asyncio.timeout(_WITHIN):
             await database.system.execute_query_dict("select 1")
     except Exception as error:  # noqa: BLE001 (whatever it is, we are not ready)
-        return JSONResponse({"ready": False, "database": type(error).__name__}, status_code=503)
+        log.warning("not ready", error=type(error).__name__)
+        return JSONResponse({"ready": False}, status_code=503)
     return JSONResponse({"ready": True})
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gateway import origins
 from gateway.admission import Admission
-from gateway.execution import Job, Service
+from gateway.execution import AWAY, Job, Service
 from gateway.wire import Asked, BadRequestError, asked, refusal, request_id_of
+from observability.logs import logger
+from storage.database import is_away
 from tenants.context import Caller
+
+log = logger(__name__)
 
 PROTOCOL = "graphql-transport-ws"
 STILL_ALLOWED_EVERY = 2.0  # seconds between two looks at a live caller's token
@@ -35,19 +39,45 @@ class Streams:
         """A place among the live operations; raises BadRequestError where there is none left."""
         settings = self.service.runtime.settings
         own, shared = f"{caller.tenant.id}:{caller.purse}", f"{caller.tenant.id}"
-        if self._open[own] >= settings.graphql_live_per_token or self._open[shared] >= settings.graphql_live_per_tenant:
+        with self._within({own: settings.graphql_live_per_token, shared: settings.graphql_live_per_tenant}):
+            yield
+
+    def socket(self, caller: Caller) -> AbstractContextManager[None]:
+        """A place among the sockets that have begun, whether or not anything is asked over them."""
+        settings = self.service.runtime.settings
+        own, shared = f"socket {caller.tenant.id}:{caller.purse}", f"socket {caller.tenant.id}"
+        return self._within({own: settings.graphql_sockets_per_token, shared: settings.graphql_sockets_per_tenant})
+
+    def waiting(self, address: str) -> AbstractContextManager[None]:
+        """A place among the sockets of an address that have not begun: nobody knows yet whose they are."""
+        return self._within({f"waiting {address}": self.service.runtime.settings.graphql_sockets_waiting})
+
+    @contextmanager
+    def _within(self, limits: Mapping[str, int]) -> Iterator[None]:
+        if any(self._open[name] >= most for name, most in limits.items()):
             raise BadRequestError(429, "TOO_MANY_LIVE", "Too many live operations are open.", retry_after=5)
-        self._open.update((own, shared))
+        self._open.update(limits.keys())
         try:
             yield
         finally:
-            self._open.subtract((own, shared))
+            self._open.subtract(limits.keys())
             self._open += Counter()
+
+    def full(self, caller: Caller) -> BadRequestError | None:
+        """Why there is no place for another live operation; None where there is one."""
+        try:
+            with self.place(caller):
+                return None
+        except BadRequestError as error:
+            return error
 
     async def events(self, caller: Caller, job: Job, still: Still) -> AsyncIterator[dict[str, Any] | None]:
         """The answers of an operation; None now and then while there is none. Ends when the token does."""
         if job.kind is not OperationType.SUBSCRIPTION:
             yield (await self.service.answer(job)).body
+            return
+        if refused := self.full(caller):  # the last place was taken since the answer began
+            yield refusal(refused)
             return
         with self.place(caller):
             answers: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(1)
@@ -74,9 +104,12 @@ class Streams:
                     yield body
             finally:
                 pump.cancel()
+                while not answers.empty():  # the pump still wants to say that it has ended
+                    answers.get_nowait()
                 await asyncio.gather(pump, return_exceptions=True)
 
 
+_FAILED = BadRequestError(500, "INTERNAL", "Something went wrong here. It was logged.")
 _ENDED: dict[str, Any] = {"errors": [{"message": "The token has ended.", "extensions": {"code": "TOKEN_EXPIRED"}}]}
 
 
@@ -112,12 +145,19 @@ class Socket:
     _begun: bool = False
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _places: ExitStack = field(default_factory=ExitStack)
 
     async def run(self) -> None:
         """Serve until either side ends it."""
         if PROTOCOL not in self.websocket.scope["subprotocols"]:
             await self.websocket.accept()
             await self.websocket.close(4406, "Subprotocol not acceptable")
+            return
+        client = self.websocket.client
+        try:
+            self._places.enter_context(self.streams.waiting(client.host if client else ""))
+        except BadRequestError:
+            await self.websocket.close()  # before it is accepted: answered 403
             return
         await self.websocket.accept(PROTOCOL)
         guard = asyncio.ensure_future(self._guard())
@@ -133,7 +173,13 @@ class Socket:
                     await self.websocket.close(error.code, error.reason)
         except (WebSocketDisconnect, RuntimeError):
             pass
+        except Exception as error:
+            if not is_away(error):
+                raise
+            with suppress(RuntimeError, WebSocketDisconnect):
+                await self.websocket.close(1013, "Try again later")
         finally:
+            self._places.close()
             guard.cancel()
             for task in self._running.values():
                 task.cancel()
@@ -191,7 +237,11 @@ class Socket:
             caller = await self.admission.verified(self._bearer, self.websocket)
             headers = self.websocket.headers
             origins.check(headers.get("origin"), headers.get("host"), self.service.runtime.settings.public_url, caller)
-        except BadRequestError:
+            self._places.close()  # it waits no longer
+            self._places.enter_context(self.streams.socket(caller))
+        except BadRequestError as error:
+            if error.code == "TOO_MANY_LIVE":
+                raise CloseError(4429, "Too many connections") from None
             raise CloseError(4403, "Forbidden") from None
         self._caller = caller
         await self._send({"type": "connection_ack"})
@@ -228,8 +278,17 @@ class Socket:
                 await self._send({"id": id_, "type": "complete"})
         except BadRequestError as error:
             await self._send({"id": id_, "type": "error", "payload": refusal(error)["errors"]})
+        except WebSocketDisconnect:
+            pass
+        except Exception as error:  # noqa: BLE001 (whatever it is, the client must not wait for ever)
+            log.error("live.failed", error=type(error).__name__)
+            shown = refusal(BadRequestError(503, "UNAVAILABLE", AWAY) if is_away(error) else _FAILED)["errors"]
+            with suppress(RuntimeError, WebSocketDisconnect):
+                await self._send({"id": id_, "type": "error", "payload": shown})
         finally:
-            self._running.pop(id_, None)
+            # the client may have ended this one and begun another under its id meanwhile
+            if self._running.get(id_) is asyncio.current_task():
+                del self._running[id_]
 
     async def _told(self, id_: str, body: dict[str, Any]) -> bool:
         """Send an answer; False for one of an operation that did not run, which ends it."""

@@ -10,6 +10,40 @@ from storage.database import Database
 from storage.feed import RevisionBook
 from tenants.context import Caller, Role
 
+_OVERHEAD = 200  # characters that an entry takes beside its document's own
+
+
+@dataclass(slots=True)
+class Sent:
+    """What clients sent before, by tenant: no tenant can push another's out before it has filled its own share.
+
+    `kept` and `share` bound the characters of all and of one tenant; of what is longer than `longest` nothing is kept.
+    """
+
+    longest: int = 65_536
+    kept: int = 8_000_000
+    share: int = 500_000
+    _of: "OrderedDict[int, OrderedDict[str, str]]" = field(default_factory=OrderedDict)
+    _sizes: dict[int, int] = field(default_factory=dict)
+
+    def get(self, tenant: int, hash_: str) -> str | None:
+        mine = self._of.get(tenant)
+        return mine.get(hash_) if mine else None
+
+    def keep(self, tenant: int, hash_: str, query: str) -> None:
+        if len(query) > self.longest:
+            return
+        mine = self._of.setdefault(tenant, OrderedDict())
+        self._of.move_to_end(tenant)
+        if hash_ not in mine:
+            mine[hash_] = query
+            self._sizes[tenant] = self._sizes.get(tenant, 0) + len(query) + _OVERHEAD
+        mine.move_to_end(hash_)
+        while self._sizes[tenant] > self.share:
+            self._sizes[tenant] -= len(mine.popitem(last=False)[1]) + _OVERHEAD
+        while sum(self._sizes.values()) > self.kept:
+            self._sizes.pop(self._of.popitem(last=False)[0])
+
 
 @dataclass(slots=True)
 class Persisted:
@@ -18,8 +52,7 @@ class Persisted:
     database: Database
     book: RevisionBook
     cache: LookupCache
-    kept: int = 2_000
-    _sent: "OrderedDict[tuple[int, str], str]" = field(default_factory=OrderedDict)
+    sent: Sent = field(default_factory=Sent)
 
     async def document(self, caller: Caller, asked: Asked) -> str:
         """The text to run. Where the tenant trusts its own documents alone, a customer's token may run no other."""
@@ -28,13 +61,13 @@ class Persisted:
             if strict and hash_of(asked.query) not in await self._trusted(caller):
                 raise BadRequestError(403, "DOCUMENT_NOT_TRUSTED", "The tenant has not registered this document.")
             if asked.hash is not None and not strict:
-                self._remember(caller.tenant.id, asked.hash, asked.query)
+                self.sent.keep(caller.tenant.id, asked.hash, asked.query)
             return asked.query
         assert asked.hash is not None
         found = (await self._trusted(caller)).get(asked.hash)
         if found is None and strict:
             raise BadRequestError(403, "DOCUMENT_NOT_TRUSTED", "The tenant has not registered this document.")
-        found = found or self._sent.get((caller.tenant.id, asked.hash))
+        found = found or self.sent.get(caller.tenant.id, asked.hash)
         if found is None:
             # In the words of the clients that know what to do then: they send the document with its hash.
             raise BadRequestError(400, "PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
@@ -51,9 +84,3 @@ class Persisted:
             return {row["hash"]: row["document"] for row in rows}
 
         return await self.cache.get("documents", number, str(tenant), load)
-
-    def _remember(self, tenant: int, hash_: str, query: str) -> None:
-        self._sent[tenant, hash_] = query
-        self._sent.move_to_end((tenant, hash_))
-        if len(self._sent) > self.kept:
-            self._sent.popitem(last=False)

@@ -109,6 +109,12 @@ class Settings(BaseSettings):
     """Most live operations of one token (or of one customer), in one process."""
     graphql_live_per_tenant: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     """Most live operations of one tenant, in one process."""
+    graphql_sockets_per_token: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Most WebSockets of one token (or of one customer), in one process, busy or not."""
+    graphql_sockets_per_tenant: Annotated[int, Field(ge=1, le=100_000)] = 2_000
+    """Most WebSockets of one tenant, in one process."""
+    graphql_sockets_waiting: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Most WebSockets of one address that have not begun yet with `connection_init`, in one process."""
     graphql_init_timeout: Annotated[float, Field(gt=0, le=60)] = 3.0
     """Seconds in which a WebSocket must begin with `connection_init`."""
     gateway_private_providers: bool = False

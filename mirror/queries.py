@@ -145,6 +145,12 @@ def _cut(rows: Sequence[Row], window: Window) -> Page:
     return Page(tuple(kept), more)
 
 
+def cut(page: Page, window: Window) -> Page:
+    """A smaller page of the same beginning or, read backwards, of the same end."""
+    kept = page.rows[-window.size :] if window.backwards else page.rows[: window.size]
+    return Page(kept, page.more or len(page.rows) > len(kept))
+
+
 async def count(connection: Connection, table: str, view: View, filters: Filters | None = None) -> int:
     """How many objects a list has."""
     where = _Where(table, view, filters or Filters())
@@ -166,13 +172,13 @@ async def by_ids(connection: Connection, table: str, view: View, ids: Sequence[s
 
 
 async def children(
-    connection: Connection, table: str, view: View, parents: Sequence[str]
+    connection: Connection, table: str, view: View, parents: Sequence[str], most: int | None = None
 ) -> dict[str, tuple[Row, ...]]:
-    """The items of subscriptions or the lines of invoices, in Stripe's order."""
+    """The items of subscriptions or the lines of invoices, in Stripe's order; no more than `most` in all."""
     rows = await connection.execute_query_dict(
         f"select * from {table} where tenant_id = $1 and livemode = $2 and parent_id = any($3::text[])"  # noqa: S608
-        " order by parent_id, position",
-        [view.tenant, view.livemode, list(parents)],
+        " order by parent_id, position limit $4",
+        [view.tenant, view.livemode, list(parents), most],
     )
     found: dict[str, list[Row]] = {parent: [] for parent in parents}
     for row in rows:

@@ -1,10 +1,11 @@
 """Every read of the API: from the mirror alone, narrowed to what the caller may see."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mirror import queries
-from mirror.queries import Filters, Page, Row, Window
+from mirror.queries import MAX_PAGE, Filters, Page, Row, Window
 from schema import ids
 from schema.access import READERS, access
 from schema.context import Info
@@ -101,11 +102,19 @@ async def plans(
         equal["active"] = True
     filters = Filters(equal)
 
-    async def load() -> Page:
-        return await _with_products(info, asked, filters)
+    # what a client can name in endless ways is not kept; of the rest one whole page is, and all sizes are cut from it
+    endless = asked.after or asked.before or "currency" in equal
+    whole = replace(asked, size=MAX_PAGE)
 
-    space = f"plans:{context.caller.tenant.id}:{context.caller.livemode}"
-    found = await context.cache.get(space, await context.catalog_revision(), repr((asked, sorted(equal.items()))), load)
+    async def load() -> Page:
+        return await _with_products(info, asked if endless else whole, filters)
+
+    if endless:
+        found = await load()
+    else:
+        space = f"plans:{context.caller.tenant.id}:{context.caller.livemode}"
+        key = repr((asked.backwards, sorted(equal.items())))
+        found = queries.cut(await context.cache.get(space, await context.catalog_revision(), key, load), asked)
 
     async def counter() -> int:
         return await queries.count(context.read, "prices", context.view, filters)

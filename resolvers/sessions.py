@@ -22,7 +22,10 @@ from tenants.context import Feature, Scope
 
 
 def _address(text: str, field: str) -> str:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # half of an IPv6 address, say
+        parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname or len(text) > 2000:
         raise BillingError(Code.INVALID_INPUT, "Give a whole http(s) address.", field=field)
     return text

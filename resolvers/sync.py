@@ -25,11 +25,14 @@ async def sync_status(info: Info) -> SyncStatus:
         [info.context.caller.tenant.id, _LATEST],
     )
     waiting = counts.get("waiting")
+    jobs_found = [_job(row) for row in rows]
+    for job in jobs_found:
+        info.context.unpaged(job.differences)
     return SyncStatus(
         waiting_events=waiting["events"] if waiting else 0,
         oldest_waiting_seconds=(datetime.now(UTC) - waiting["oldest"]).total_seconds() if waiting else None,
         dead_events=counts["dead"]["events"] if "dead" in counts else 0,
-        jobs=[_job(row) for row in rows],
+        jobs=jobs_found,
     )
 
 

@@ -30,7 +30,7 @@ async def api_tokens(info: Info) -> list[ApiToken]:
         f"select {_COLUMNS} from api_tokens where tenant_id = $1 order by id desc limit {_MOST_LISTED}",  # noqa: S608
         [info.context.caller.tenant.id],
     )
-    return [api_token(row) for row in rows]
+    return [api_token(row) for row in info.context.unpaged(rows)]
 
 
 @mutates(ApiTokenPayload, Scope.TENANT_ADMIN)

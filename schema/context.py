@@ -1,6 +1,6 @@
 """What a resolver is handed: the caller, and loaders that gather the reads of one request into few queries."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -12,6 +12,7 @@ from strawberry.dataloader import DataLoader
 from billing.operations import Operations
 from mirror import queries
 from mirror.queries import Page, Row, View, Window
+from schema.values import BadInputError
 from storage.cache import LookupCache
 from storage.database import Connection, Database
 from tenants.audit import Author, author
@@ -42,6 +43,9 @@ class RequestContext:
     request_id: str
     revisions: Callable[[], AsyncIterator[int]] = _never
     revision: int | None = None
+    unpaged_most: int = 10_000
+    """How many objects the lists without pages may hold in one answer: their length is not in what was paid for."""
+    _unpaged: int = 0
     document: DocumentNode | None = None
     valid_for: "WeakSet[GraphQLSchema] | None" = None
     _loaders: dict[object, DataLoader[Any, Any]] = field(default_factory=dict)
@@ -64,6 +68,16 @@ class RequestContext:
     def masked(self) -> bool:
         """Support sees no personal data."""
         return self.caller.role is Role.SUPPORT
+
+    def unpaged(self, rows: Sequence[V]) -> Sequence[V]:
+        """The rows of a list without pages, if the answer may hold them too; raises BadInputError."""
+        self._unpaged += len(rows)
+        self._check(self._unpaged)
+        return rows
+
+    def _check(self, count: int) -> None:
+        if count > self.unpaged_most:
+            raise BadInputError(f"The lists without pages hold more than {self.unpaged_most} objects. Ask for fewer.")
 
     def _loader(self, name: object, load: Callable[[list[K]], Awaitable[list[V]]]) -> DataLoader[K, V]:
         if name not in self._loaders:
@@ -92,10 +106,11 @@ class RequestContext:
         """Items of a subscription or lines of an invoice."""
 
         async def load(parents: list[str]) -> list[tuple[Row, ...]]:
-            found = await queries.children(self.read, table, self.view, parents)
+            found = await queries.children(self.read, table, self.view, parents, self.unpaged_most + 1)
+            self._check(sum(map(len, found.values())))
             return [found[id_] for id_ in parents]
 
-        return await self._loader((table, "parts"), load).load(parent)
+        return tuple(self.unpaged(await self._loader((table, "parts"), load).load(parent)))
 
     async def payments(self, invoice: str) -> tuple[Row, ...]:
         """What was tried to pay an invoice."""
@@ -104,7 +119,7 @@ class RequestContext:
             found = await queries.payments_of_invoices(self.read, self.view, invoices)
             return [found[id_] for id_ in invoices]
 
-        return await self._loader("payments", load).load(invoice)
+        return tuple(self.unpaged(await self._loader("payments", load).load(invoice)))
 
 
 Info = StrawberryInfo[RequestContext, None]

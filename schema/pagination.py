@@ -13,6 +13,7 @@ from mirror.queries import MAX_PAGE, Page, Row, Window
 from schema.values import BadInputError
 
 T = TypeVar("T")
+_LONGEST_CURSOR = 500
 
 First = Annotated[int | None, strawberry.argument(description=f"How many, from the beginning on; 1 to {MAX_PAGE}.")]
 Last = Annotated[int | None, strawberry.argument(description=f"How many, back from the end; 1 to {MAX_PAGE}.")]
@@ -79,6 +80,8 @@ def window(
 def _cursor(text: str | None) -> tuple[datetime, str] | None:
     if text is None:
         return None
+    if len(text) > _LONGEST_CURSOR:
+        raise BadInputError("The cursor is not one of this API.")
     try:
         seconds, _, stripe_id = base64.urlsafe_b64decode(text.encode("ascii")).decode().partition(":")
         if "\0" in stripe_id:

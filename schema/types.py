@@ -292,12 +292,20 @@ class Invoice(Node):
     period_end: datetime | None = strawberry.field(description="What it is for: until.")
     due_date: datetime | None = strawberry.field(description="When it is to be paid.")
     next_payment_attempt: datetime | None = strawberry.field(description="When Stripe tries again.")
-    hosted_invoice_url: str | None = strawberry.field(description="Stripe's page of this invoice.")
-    invoice_pdf: str | None = strawberry.field(description="Stripe's PDF of it.")
     created: datetime = strawberry.field(description="When Stripe made it.")
     freshness: Freshness = strawberry.field(description="How old this is.")
     customer_id: Private[str | None]
     subscription_id: Private[str | None]
+    page: Private[str | None]
+    pdf: Private[str | None]
+
+    @strawberry.field(description="Stripe's page of this invoice, which names the payer; null for support.")
+    def hosted_invoice_url(self, info: Info) -> str | None:
+        return None if info.context.masked else self.page
+
+    @strawberry.field(description="Stripe's PDF of it; null for support.")
+    def invoice_pdf(self, info: Info) -> str | None:
+        return None if info.context.masked else self.pdf
 
     @strawberry.field(description="Its lines, in Stripe's order.", metadata=READ)
     async def lines(self, info: Info) -> list[InvoiceLine]:
@@ -333,7 +341,7 @@ def invoice(row: Row) -> Invoice:
         "period_end",
         "due_date",
     )
-    plain += ("next_payment_attempt", "hosted_invoice_url", "invoice_pdf", "created", "customer_id", "subscription_id")
+    plain += ("next_payment_attempt", "created", "customer_id", "subscription_id")
     columns: dict[str, Any] = {name: row[name] for name in plain}
     columns |= {name: money(row[name], row["currency"]) for name in amounts}
     return Invoice(
@@ -341,6 +349,8 @@ def invoice(row: Row) -> Invoice:
         status=known(InvoiceStatus, row["status"]),
         status_raw=row["status"],
         freshness=freshness(row),
+        page=row["hosted_invoice_url"],
+        pdf=row["invoice_pdf"],
         **columns,
     )
 
@@ -350,10 +360,14 @@ class CheckoutSession(Node):
     stripe_id: str = strawberry.field(description="The id at Stripe.")
     status: str | None = strawberry.field(description="open, complete or expired.")
     payment_status: str = strawberry.field(description="paid, unpaid or no_payment_required.")
-    url: str | None = strawberry.field(description="Where to send the customer; null once it is done.")
     expires_at: datetime | None = strawberry.field(description="When the page closes.")
     freshness: Freshness = strawberry.field(description="How old this is.")
     subscription_id: Private[str | None]
+    page: Private[str | None]
+
+    @strawberry.field(description="Where to send the customer; null once it is done, and for support.")
+    def url(self, info: Info) -> str | None:
+        return None if info.context.masked else self.page
 
     @strawberry.field(description="The subscription that it started.", metadata=READ)
     async def subscription(self, info: Info) -> Subscription | None:
@@ -365,6 +379,7 @@ def checkout_session(row: Row) -> CheckoutSession:
     return CheckoutSession(
         id=ids.encode("CheckoutSession", row["stripe_id"]),
         freshness=freshness(row),
-        **{name: row[name] for name in ("stripe_id", "status", "payment_status", "url", "expires_at")},
+        **{name: row[name] for name in ("stripe_id", "status", "payment_status", "expires_at")},
+        page=row["url"],
         subscription_id=row["subscription_id"],
     )

@@ -48,6 +48,14 @@ def is_away(error: BaseException | None) -> bool:
     )
 
 
+def holds(text: str) -> bool:
+    """Whether PostgreSQL's text can hold it: no NUL, and no half of a character."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
     """Where PostgreSQL listens, and as whom to log in."""

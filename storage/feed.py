@@ -16,6 +16,7 @@ REVISIONS = "revisions"
 INBOX = "inbox"
 _MAX_PAYLOAD = 7_500  # PostgreSQL refuses 8,000 bytes
 _RECONNECT = 1.0
+_BEAT = 0.5  # seconds between two questions whether the connection lives, and for the answer
 
 
 async def announce(connection: Connection, scopes: Iterable[tuple[int, str]], revision: int) -> None:
@@ -150,7 +151,12 @@ class Listener:
             if self._wake:
                 await connection.add_listener(INBOX, self._on_wake)
                 self._wake.set()
-            await lost.wait()
+            while not lost.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), _BEAT)
+                    return
+                # a connection that died without a word tells nothing, like one on which nothing happens
+                await connection.execute("select 1", timeout=_BEAT)
         finally:
             connection.terminate()
 

@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from storage.binding import bind_tenant
-from storage.database import Database
+from storage.database import Database, holds
 from tenants.sessions import ExpiredSessionError, InvalidSessionError
 
 # Signatures by a key that the issuer alone has: a shared secret would let whoever verifies also sign.
@@ -23,7 +23,9 @@ LONGEST_TOKEN = 8_192
 LONGEST_LIFE = 24 * 3600  # seconds from issue to expiry that are believed
 LEEWAY = 30  # seconds between the issuer's clock and ours
 KEYS_LIVE = 600.0  # seconds
+KEYS_LAST = 24 * 3600.0  # seconds for which keys are believed while no newer ones can be fetched
 RETRY_UNKNOWN = 30.0  # seconds between two fetches for keys that were not there
+RETRY_FAILED = 5.0  # seconds between two fetches where there are no keys yet
 _MOST_KEYS = 20
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -43,6 +45,7 @@ class Known:
 class _Keys:
     keys: KeySet
     fetched: float
+    good: float
 
 
 @dataclass(slots=True)
@@ -52,6 +55,7 @@ class Providers:
     database: Database
     fetch: Fetch
     _kept: dict[str, _Keys] = field(default_factory=dict)
+    _failed: dict[str, float] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def verify(self, text: str, *, now: datetime) -> Known:
@@ -60,7 +64,7 @@ class Providers:
         audience = claimed.get("aud")
         audiences = [audience] if isinstance(audience, str) else audience if isinstance(audience, list) else []
         issuer = claimed.get("iss")
-        if not isinstance(issuer, str) or not all(isinstance(each, str) for each in audiences) or len(audiences) > 10:
+        if len(audiences) > 10 or not all(isinstance(each, str) and holds(each) for each in (issuer, *audiences)):
             raise InvalidSessionError
         rows = await self.database.app.execute_query_dict(
             "select * from provider_by($1, $2::text[])", [issuer, audiences]
@@ -93,18 +97,21 @@ class Providers:
             age = monotonic() - kept.fetched if kept else KEYS_LIVE
             if kept is not None and age < (RETRY_UNKNOWN if again else KEYS_LIVE):
                 return kept.keys
+            if monotonic() - self._failed.get(url, -KEYS_LAST) < RETRY_FAILED:
+                raise InvalidSessionError  # those who waited here meanwhile need not each wait for the same
             try:
                 keys = key_set(await self.fetch(url))
             except Exception as error:
-                if kept is not None:
+                if kept is not None and monotonic() - kept.good < KEYS_LAST:
                     kept.fetched = monotonic()  # what was good a while ago is better than nothing
                     return kept.keys
+                self._failed[url] = monotonic()
                 raise InvalidSessionError from error
-            self._kept[url] = _Keys(keys, monotonic())
+            self._kept[url] = _Keys(keys, monotonic(), monotonic())
             return keys
 
     async def _customer(self, tenant_id: int, external: Any) -> str:
-        if not isinstance(external, str) or not 1 <= len(external) <= 255:
+        if not isinstance(external, str) or not 1 <= len(external) <= 255 or not holds(external):
             raise InvalidSessionError
         with bind_tenant(tenant_id):
             rows = await self.database.app.execute_query_dict(

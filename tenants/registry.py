@@ -20,8 +20,10 @@ class UnknownTokenError(LookupError):
     """No such key."""
 
 
-async def _settings_changed(connection: Connection, tenant_id: int) -> int:
-    return await revisions.bump(connection, {(tenant_id, revisions.SETTINGS)})
+async def _settings_changed(connection: Connection, tenant_id: int) -> None:
+    """Raise the revision and tell it with the commit: who dies right after it must not leave a key alive elsewhere."""
+    changed = {(tenant_id, revisions.SETTINGS)}
+    await announce(connection, changed, await revisions.bump(connection, changed))
 
 
 async def save_tenant(database: Database, tenant: Tenant, *, by: Author = SYSTEM) -> Tenant:
@@ -30,8 +32,7 @@ async def save_tenant(database: Database, tenant: Tenant, *, by: Author = SYSTEM
     async with database.system_transaction() as connection:
         await tenant.save(using_db=connection)  # type: ignore[arg-type]  # Tortoise's client by its protocol
         await audit.record(connection, tenant.id, by, action=action, target=tenant.account_id)
-        number = await _settings_changed(connection, tenant.id)
-    await announce(database.system, {(tenant.id, revisions.SETTINGS)}, number)
+        await _settings_changed(connection, tenant.id)
     return tenant
 
 
@@ -45,8 +46,7 @@ async def connection_changed(database: Database, tenant_id: int, *, status: str,
         )
         if not rows:
             return False
-        number = await _settings_changed(connection, tenant_id)
-    await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
+        await _settings_changed(connection, tenant_id)
     return True
 
 
@@ -76,8 +76,7 @@ async def issue_key(
             expires_at=expires_at,
         )
         await audit.record(connection, tenant.id, by, action="apiTokenIssue", target=key.public_id)
-        number = await _settings_changed(connection, tenant.id)
-    await announce(database.system, {(tenant.id, revisions.SETTINGS)}, number)
+        await _settings_changed(connection, tenant.id)
     return text
 
 
@@ -123,8 +122,7 @@ async def rotate_key(
             [public_id, now + overlap, key.public_id],
         )
         await audit.record(connection, old["tenant_id"], by, action="apiTokenRotate", target=key.public_id)
-        number = await _settings_changed(connection, old["tenant_id"])
-    await announce(database.system, {(old["tenant_id"], revisions.SETTINGS)}, number)
+        await _settings_changed(connection, old["tenant_id"])
     return text
 
 
@@ -141,8 +139,7 @@ async def end_sessions(database: Database, tenant_id: int, customer: str | None,
                 [tenant_id, customer, now],
             )
         await audit.record(connection, tenant_id, by, action="customerSessionsEnd", target=customer)
-        number = await _settings_changed(connection, tenant_id)
-    await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
+        await _settings_changed(connection, tenant_id)
     return now
 
 
@@ -191,8 +188,7 @@ async def trust_documents(
                 [tenant_id, hash_, name, document],
             )
             await audit.record(connection, tenant_id, by, action="documentTrust", target=hash_)
-        number = await _settings_changed(connection, tenant_id)
-    await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
+        await _settings_changed(connection, tenant_id)
 
 
 async def forget_document(database: Database, tenant_id: int, hash_: str, *, by: Author = SYSTEM) -> bool:
@@ -204,8 +200,7 @@ async def forget_document(database: Database, tenant_id: int, hash_: str, *, by:
         if not rows:
             return False
         await audit.record(connection, tenant_id, by, action="documentForget", target=hash_)
-        number = await _settings_changed(connection, tenant_id)
-    await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
+        await _settings_changed(connection, tenant_id)
     return True
 
 
@@ -221,5 +216,4 @@ async def revoke_key(database: Database, public_id: str, *, tenant_id: int | Non
             raise UnknownTokenError(public_id)
         tenant_id = int(rows[0]["tenant_id"])
         await audit.record(connection, tenant_id, by, action="apiTokenRevoke", target=public_id)
-        number = await _settings_changed(connection, tenant_id)
-    await announce(database.system, {(tenant_id, revisions.SETTINGS)}, number)
+        await _settings_changed(connection, tenant_id)

@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 MOST_BYTES = 65_536
 SECONDS = 5.0
+_UNICAST = ipaddress.ip_network("2000::/3")
 
 
 class UnsafeAddressError(ValueError):
@@ -39,8 +41,11 @@ class PublicResolver(AbstractResolver):
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to the internet at large."""
     ip = ipaddress.ip_address(address)
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_global and not ip.is_multicast
+    found = getattr(ip, "ipv4_mapped", None) or ip
+    if isinstance(found, ipaddress.IPv6Address):
+        # outside of it, and in the part for 6to4, an address may be an IPv4 one in another dress
+        return found in _UNICAST and found.sixtofour is None and found.is_global
+    return found.is_global and not found.is_multicast
 
 
 def check_address(url: str, *, private: bool = False) -> str:
@@ -50,8 +55,11 @@ def check_address(url: str, *, private: bool = False) -> str:
     if parts.scheme not in schemes or not parts.hostname or parts.username or parts.fragment or len(url) > 500:
         raise UnsafeAddressError("it must be a whole https address without a user")
     try:
-        literal = ipaddress.ip_address(parts.hostname)
+        # as the client will read it: of full-width digits, say, it makes a number
+        literal = ipaddress.ip_address(URL(url).raw_host or "")
     except ValueError:
+        if not url.isascii():
+            raise UnsafeAddressError("it must be written in ASCII") from None
         return url
     if not private and not is_public(str(literal)):
         raise UnsafeAddressError("it must be a public address")
@@ -66,12 +74,16 @@ async def fetch(url: str, *, private: bool = False) -> bytes:
     timeout = aiohttp.ClientTimeout(total=SECONDS)
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     async with (
-        aiohttp.ClientSession(connector=connector, timeout=timeout, headers=headers, trust_env=False) as session,
+        aiohttp.ClientSession(
+            connector=connector, timeout=timeout, headers=headers, trust_env=False, auto_decompress=False
+        ) as session,
         session.get(url, allow_redirects=False) as answer,
     ):
         if answer.status != 200:
             raise OSError(f"answered {answer.status}")
-        content = await answer.content.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise OSError("too long")
-        return content
+        content = bytearray()
+        async for part in answer.content.iter_any():
+            content += part
+            if len(content) > MOST_BYTES:
+                raise OSError("too long")
+        return bytes(content)

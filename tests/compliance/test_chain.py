@@ -169,6 +169,24 @@ async def test_what_the_owner_of_the_database_changes_is_found(
     assert any(what in finding.what for finding in found), found
 
 
+async def test_an_entry_that_is_deleted_while_it_waits_for_its_place_is_missed(
+    opened: Database, two: Two, database_url: DatabaseUrl
+) -> None:
+    await _write(opened, two, 1)
+    await seal(opened)
+    await _write(opened, two, 2)
+    owner = await asyncpg.connect(**database_url.credentials())
+    try:
+        newest = "(select max(id) from audit_entries where tenant_id = $1)"
+        await owner.execute(f"delete from audit_entries where tenant_id = $1 and id = {newest}", two.clinic.id)
+    finally:
+        await owner.close()
+    for _ in range(2):
+        (finding,) = await verify(opened)
+        assert (finding.tenant, finding.what) == (two.clinic.id, "an entry is missing that waited for its place")
+        await seal(opened)  # what is left is sealed, and the gap goes on to show
+
+
 async def test_neither_role_of_the_gateway_can_change_what_is_written(opened: Database, two: Two) -> None:
     await _write(opened, two, 1)
     await seal(opened)

@@ -315,3 +315,10 @@ async def test_money_is_written_in_the_language_that_is_asked_for(client: httpx.
     }
     wrong = await _ask(client, query.replace('"de"', '"nonsense"'))
     assert (wrong.json()["data"]["customer"]["balance"], _code(wrong)) == (None, "BAD_USER_INPUT")
+
+
+async def test_a_refusal_has_a_request_id_too(client: httpx.AsyncClient) -> None:
+    for headers in ({"authorization": "Bearer nothing"}, {"accept": "text/html"}, {}):
+        given = {"x-request-id": "request-0002", **headers}
+        answer = await client.post("/graphql", content=b"[", headers=given)
+        assert (answer.status_code in {400, 401, 406, 415}, answer.headers["x-request-id"]) == (True, "request-0002")

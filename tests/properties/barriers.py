@@ -128,8 +128,8 @@ BARRIERS = (
     Barrier(
         "the tenant in the key of sent documents",
         "gateway/persisted.py",
-        "found = found or self._sent.get((caller.tenant.id, asked.hash))",
-        "found = found or next((text for (_, hash_), text in self._sent.items() if hash_ == asked.hash), None)",
+        "found = found or self.sent.get(caller.tenant.id, asked.hash)",
+        "found = found or next((mine[asked.hash] for mine in self.sent._of.values() if asked.hash in mine), None)",
         HTTP,
     ),
     Barrier("the key's mode", "tenants/auth.py", 'or row["livemode"] != key.livemode', "", AUTH),

@@ -55,13 +55,14 @@ async def endpoint_client(
     nobody = StripeGateway(api_key="sk_test_nobody", base="http://127.0.0.1:1", timeout=1.0)
     try:
         held = runtime(database, stripe or nobody, settings)
+        endpoint = endpoint_of(held)
         app = Starlette(
             routes=[
-                Route("/graphql", endpoint_of(held).__call__, methods=["GET", "POST", "OPTIONS"]),
+                Route("/graphql", endpoint.__call__, methods=["GET", "POST", "OPTIONS"]),
                 WebSocketRoute("/graphql", graphql_socket),
             ]
         )
-        app.state.endpoint = endpoint_of(held)
+        app.state.endpoint = endpoint
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://gateway", headers={"accept": GRAPHQL}
