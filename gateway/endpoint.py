@@ -47,7 +47,7 @@ class Endpoint:
     async def __call__(self, request: Request) -> Response:
         """Answer one request; refusals have a status, a code, and did nothing."""
         media = media_of(request.headers.get("accept", ""))
-        headers: dict[str, str] = {}
+        headers = {"X-Request-Id": request_id_of(request)}
         try:
             if request.method == "OPTIONS":
                 return await origins.preflight(request, self.service.runtime.database)
