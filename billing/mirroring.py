@@ -47,6 +47,14 @@ class Mirroring:
         """An answer as something to apply; `read_epoch` is the object's epoch just before the call."""
         return Arrival(self.tenant_id, self._snapshot(answer.body, answer, Source.API), read_epoch)
 
+    def enclosed(self, answer: Answer) -> list[Arrival]:
+        """What an answer holds beside its own object: a subscription's latest invoice and what was tried to pay it."""
+        invoice = answer.body.get("latest_invoice")
+        if not isinstance(invoice, Mapping):
+            return []
+        tried = (invoice.get("payments") or {}).get("data", [])
+        return [self.arrival(replace(answer, body=body)) for body in (invoice, *tried)]
+
     def _snapshot(self, body: Mapping[str, Any], answer: Answer, source: Source) -> Snapshot:
         return snapshot(
             body,

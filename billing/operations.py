@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from billing.errors import BillingError, Code
-from billing.mirroring import Mirroring, UnsettledOrderError
+from billing.mirroring import Mirroring, UnsettledOrderError, apply_all_as_tenant
 from billing.stripe_client import Answer, StripeGateway, UnknownOutcomeError
 from mirror.apply import Applied, Arrival, apply, epoch
 from mirror.kinds import KINDS
@@ -236,16 +236,18 @@ class Operations:
                 await announce(self.database.app, applied.scopes, applied.revision)
             return applied
 
-        if mirrored:
-            way = Mirroring(self.stripe, tenant.id, tenant.account or "", tenant.livemode)
-            try:
-                await way.settle(way.arrival(answer, read_epoch=read_epoch), transact)
-            except UnsettledOrderError as error:
-                # done at Stripe, and not yet ours: the same key brings the same answer again
-                raise UnknownOutcomeError(saved=False) from error
-        else:
+        if not mirrored:
             await transact(None)
-        return Outcome(object_id, revision, answer.body)
+            return Outcome(object_id, revision, answer.body)
+        way = Mirroring(self.stripe, tenant.id, tenant.account or "", tenant.livemode)
+        try:
+            await way.settle(way.arrival(answer, read_epoch=read_epoch), transact)
+        except UnsettledOrderError as error:
+            # done at Stripe, and not yet ours: the same key brings the same answer again
+            raise UnknownOutcomeError(saved=False) from error
+        # what is in doubt here is left to the events, which bring it anyway
+        more = await apply_all_as_tenant(self.database, way.enclosed(answer))
+        return Outcome(object_id, max(revision, more.revision or 0), answer.body)
 
     async def _revision(self, connection: Connection, tenant_id: int) -> int:
         """Where nothing changed (a webhook was faster) the tenant's present number covers the answer."""

@@ -6,8 +6,13 @@ from typing import Any
 
 from billing.errors import BillingError, Code
 from billing.finding import OPERATION, finder
+from billing.mirroring import Mirroring, apply_as_tenant
 from billing.operations import Operations, Order, Outcome
-from billing.stripe_client import Answer
+from billing.stripe_client import Answer, StripeGateway
+from tenants.context import Caller
+
+# With the answer, so that who subscribes sees at once what is to be paid and can pay it.
+LATEST_INVOICE = ["latest_invoice.confirmation_secret", "latest_invoice.payments"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ class NewSubscription:
     def params(self, operation: str) -> dict[str, Any]:
         """Stripe's parameters; the operation's id lets a later attempt find what an earlier one made."""
         item: dict[str, Any] = {"price": self.price} | ({"quantity": self.quantity} if self.quantity else {})
-        params: dict[str, Any] = {"customer": self.customer, "items": [item]}
+        params: dict[str, Any] = {"customer": self.customer, "items": [item], "expand": LATEST_INVOICE}
         params["metadata"] = dict(self.metadata or {}) | {OPERATION: operation}
         if self.trial_period_days:
             params["trial_period_days"] = self.trial_period_days
@@ -56,6 +61,7 @@ async def change(
     stripe, account = operations.stripe, order.caller.tenant.account
     changed = {"id": item} | {name: fields[name] for name in ("price", "quantity") if fields.get(name) is not None}
     params: dict[str, Any] = {"items": [changed], "proration_behavior": fields["proration_behavior"]}
+    params["expand"] = LATEST_INVOICE
 
     async def call(key: str, _operation: str) -> Answer:
         return await stripe.call(
@@ -65,19 +71,53 @@ async def change(
     return await operations.run(order, call, target=("subscription", subscription))
 
 
-async def cancel(operations: Operations, order: Order, subscription: str, *, at_period_end: bool) -> Outcome:
-    """End a subscription now, or at the end of what is paid for."""
+async def confirmation(
+    operations: Operations, caller: Caller, body: Mapping[str, Any] | None, invoice: str
+) -> str | None:
+    """The client secret with which the customer pays an open invoice; None where there is nothing to pay.
+
+    `body` is Stripe's answer just now, with the invoice in it; without it Stripe is asked. The payment that waits or
+    failed is brought to the mirror, so that its reason is seen at once.
+    """
+    found = (body or {}).get("latest_invoice")
+    stripe, tenant = operations.stripe, caller.tenant
+    if not isinstance(found, Mapping):
+        asked = {"expand": ["confirmation_secret", "payments"]}
+        found = (await stripe.call(tenant.account, lambda v1, o: v1.invoices.retrieve_async(invoice, asked, o))).body
+    if found["status"] != "open":
+        return None
+    way = Mirroring(stripe, tenant.id, tenant.account or "", tenant.livemode)
+    for each in (found.get("payments") or {}).get("data", []):
+        if intent := each["payment"].get("payment_intent"):
+            await apply_as_tenant(operations.database, way.arrival(await _payment(stripe, tenant.account, intent)))
+    return (found.get("confirmation_secret") or {}).get("client_secret")
+
+
+async def _payment(stripe: StripeGateway, account: str | None, intent: str) -> Answer:
+    return await stripe.call(account, lambda v1, o: v1.payment_intents.retrieve_async(intent, None, o))
+
+
+async def cancel(
+    operations: Operations,
+    order: Order,
+    subscription: str,
+    *,
+    at_period_end: bool,
+    details: Mapping[str, str] | None = None,
+) -> Outcome:
+    """End a subscription now, or at the end of what is paid for; `details` are Stripe's `cancellation_details`."""
     stripe, account = operations.stripe, order.caller.tenant.account
+    given = {"cancellation_details": dict(details)} if details else {}
 
     async def call(key: str, _operation: str) -> Answer:
         if at_period_end:
-            params = {"cancel_at_period_end": True}
+            params: dict[str, Any] = {"cancel_at_period_end": True, **given}
             return await stripe.call(
                 account, lambda v1, o: v1.subscriptions.update_async(subscription, params, o), idempotency_key=key
             )
         # Stripe takes no idempotency key for DELETE and refuses a second one: then the first one was answered to nobody
         try:
-            return await stripe.call(account, lambda v1, o: v1.subscriptions.cancel_async(subscription, None, o))
+            return await stripe.call(account, lambda v1, o: v1.subscriptions.cancel_async(subscription, given, o))
         except BillingError as error:
             if error.code is not Code.STRIPE_REFUSED:
                 raise
@@ -85,5 +125,18 @@ async def cancel(operations: Operations, order: Order, subscription: str, *, at_
             if found.body["status"] != "canceled":
                 raise
             return found
+
+    return await operations.run(order, call, target=("subscription", subscription))
+
+
+async def uncancel(operations: Operations, order: Order, subscription: str) -> Outcome:
+    """Take back a cancellation that is still to come; refused by Stripe once the subscription has ended."""
+    stripe, account = operations.stripe, order.caller.tenant.account
+
+    async def call(key: str, _operation: str) -> Answer:
+        params = {"cancel_at_period_end": False}
+        return await stripe.call(
+            account, lambda v1, o: v1.subscriptions.update_async(subscription, params, o), idempotency_key=key
+        )
 
     return await operations.run(order, call, target=("subscription", subscription))

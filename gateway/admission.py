@@ -8,6 +8,7 @@ from gateway.wire import BadRequestError
 from tenants.auth import AuthenticationError, Authenticator, Refusal
 from tenants.context import Caller
 
+_MISSING = "Send a token as `Authorization: Bearer …`."
 _STATUS = {Refusal.TENANT_REQUIRED: 400, Refusal.TOO_MANY_ATTEMPTS: 429}
 
 
@@ -26,7 +27,7 @@ class Admission:
         """The caller behind a bearer token that came over this connection."""
         try:
             if not bearer:
-                raise AuthenticationError(Refusal.UNAUTHENTICATED)
+                raise BadRequestError(401, Refusal.UNAUTHENTICATED, _MISSING)
             return await self.authenticator.authenticate(
                 bearer,
                 acting_for=connection.headers.get("billing-tenant"),

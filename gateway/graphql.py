@@ -1,17 +1,25 @@
 """Joins the nouns of schema/ and the verbs of resolvers/ into the one GraphQL schema."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
 import strawberry
-from graphql import GraphQLError, GraphQLInputObjectType, GraphQLSchema, Undefined, is_non_null_type
+from graphql import (
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLInputObjectType,
+    GraphQLSchema,
+    Undefined,
+    is_non_null_type,
+)
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from observability.logs import logger
-from resolvers import audit, customers, live, previews, reads, sessions, subscriptions, sync, tokens
+from resolvers import audit, customers, live, payments, previews, reads, sessions, subscriptions, sync, tokens
 from schema.access import Access, access_of
 from schema.audit import AuditEntry
 from schema.context import RequestContext
@@ -20,6 +28,8 @@ from schema.inputs import (
     CheckoutSessionPayload,
     CustomerPayload,
     CustomerTokenPayload,
+    InvoicePayload,
+    PaymentMethodPayload,
     PortalSessionPayload,
     SetupIntentPayload,
     SubscriptionPayload,
@@ -30,8 +40,9 @@ from schema.previews import PreviewPayload
 from schema.sync import ReconcilePayload, SyncStatus
 from schema.tokens import ApiToken, ApiTokenPayload, SessionsPayload
 from schema.types import CheckoutSession, Customer, Invoice, Node, Payment, PaymentMethod, Plan, Subscription
-from schema.values import CURRENCY_SCALAR, MINOR_UNITS_SCALAR, BadInputError, Currency, MinorUnits
+from schema.values import CURRENCY_SCALAR, DATE_TIME_SCALAR, MINOR_UNITS_SCALAR, BadInputError, Currency, MinorUnits
 from schema.viewer import Viewer
+from schema.words import OTHER, WORDS
 from storage.database import is_away
 
 log = logger(__name__)
@@ -96,6 +107,10 @@ class Mutation:
     subscription_cancel: SubscriptionPayload = strawberry.field(
         resolver=subscriptions.subscription_cancel, description="End a subscription. Scope subscriptions:write."
     )
+    subscription_uncancel: SubscriptionPayload = strawberry.field(
+        resolver=subscriptions.subscription_uncancel,
+        description="Take back a cancellation that is still to come. Scope subscriptions:write.",
+    )
     subscription_change_preview: PreviewPayload = strawberry.field(
         resolver=previews.subscription_change_preview,
         description="What a change would cost, by Stripe's own preview; changes nothing. Scope subscriptions:write.",
@@ -115,6 +130,14 @@ class Mutation:
     setup_intent_create: SetupIntentPayload = strawberry.field(
         resolver=sessions.setup_intent_create,
         description="Save a means of payment. Scope sessions:write, or one's own.",
+    )
+    payment_method_detach: PaymentMethodPayload = strawberry.field(
+        resolver=payments.payment_method_detach,
+        description="Forget a saved means of payment, for good. Scope customers:write, or one's own.",
+    )
+    invoice_pay: InvoicePayload = strawberry.field(
+        resolver=payments.invoice_pay,
+        description="Pay an open invoice now with a saved means of payment. Scope payments:write, or one's own.",
     )
     api_token_issue: ApiTokenPayload = strawberry.field(
         resolver=tokens.api_token_issue, description="Make an API key. Scope tenant:admin."
@@ -176,6 +199,7 @@ class GatewaySchema(strawberry.Schema):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _leave_out_null_defaults(self._schema)
+        _describe_words(self._schema)
 
     def process_errors(self, errors: Sequence[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         for error in errors:
@@ -193,6 +217,15 @@ def _leave_out_null_defaults(schema: GraphQLSchema) -> None:
         for each in given:
             if each.default_value is None and not is_non_null_type(each.type):
                 each.default_value = Undefined
+
+
+def _describe_words(schema: GraphQLSchema) -> None:
+    """Gives every value of every enum its meaning: the library has no way to say it beside a StrEnum."""
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLEnumType) and not type_.name.startswith("__"):
+            known = WORDS.get(type_.name, {})
+            for name, value in type_.values.items():
+                value.description = known.get(name) or (OTHER if name == "OTHER" else None)
 
 
 def masked(error: GraphQLError) -> dict[str, Any]:
@@ -247,6 +280,6 @@ def schema_of(
         **more,
         config=StrawberryConfig(
             disable_field_suggestions=True,
-            scalar_map={Currency: CURRENCY_SCALAR, MinorUnits: MINOR_UNITS_SCALAR},
+            scalar_map={Currency: CURRENCY_SCALAR, MinorUnits: MINOR_UNITS_SCALAR, datetime: DATE_TIME_SCALAR},
         ),
     )

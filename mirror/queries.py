@@ -161,6 +161,20 @@ async def count(connection: Connection, table: str, view: View, filters: Filters
     return int(rows[0]["n"])
 
 
+async def counts_by(
+    connection: Connection, table: str, view: View, column: str, parents: Sequence[str]
+) -> dict[str, int]:
+    """How many objects belong to each of many parents, in one query."""
+    where = _Where(table, view, Filters({column: list(parents)}))
+    rows = await connection.execute_query_dict(
+        f'select "{column}" as parent, count(*) as n from {table}'  # noqa: S608 (our own names)
+        f" where {' and '.join(where.conditions)} group by 1",
+        where.values,
+    )
+    found = {row["parent"]: int(row["n"]) for row in rows}
+    return {parent: found.get(parent, 0) for parent in parents}
+
+
 async def by_ids(connection: Connection, table: str, view: View, ids: Sequence[str]) -> dict[str, Row]:
     """Objects by Stripe's id; what the caller may not see is not among them, just as what does not exist."""
     where = _Where(table, view, Filters({"stripe_id": list(ids)}))

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import strawberry
+from strawberry import UNSET
 
 from billing import customers
-from billing.errors import BillingError, Code
+from billing.errors import BillingError, Code, not_found
 from billing.operations import Order, Outcome
+from mirror.queries import Row
 from resolvers.orders import changed, order, repeated
 from resolvers.permission import mutates, visible, whose
 from schema.context import Info
@@ -25,17 +27,20 @@ from tenants.context import Scope
 
 
 def _fields(input_: CustomerCreateInput | CustomerUpdateInput) -> dict[str, Any]:
-    given = {name: getattr(input_, name) for name in ("email", "name", "phone")}
-    if input_.address:
-        given["address"] = {key: value for key, value in strawberry.asdict(input_.address).items() if value is not None}
-    if given["email"] is not None and "@" not in given["email"]:
+    """Stripe's parameters for what was given; an empty text clears at Stripe."""
+    given = {name: getattr(input_, name) for name in ("email", "name", "phone", "address")}
+    given = {name: value for name, value in given.items() if value is not UNSET}
+    if "email" in given and "@" not in (given["email"] or ""):
         raise BillingError(Code.INVALID_INPUT, "That is not an e-mail address.", field="email")
-    return {key: value for key, value in given.items() if value is not None}
+    if given.get("address"):
+        # whole, so that nothing of an address before it is left
+        given["address"] = {name: value or "" for name, value in strawberry.asdict(given["address"]).items()}
+    return {name: "" if value is None else value for name, value in given.items()}
 
 
 @mutates(CustomerPayload, Scope.CUSTOMERS_WRITE)
 async def customer_create(info: Info, input: Input[CustomerCreateInput]) -> CustomerPayload:  # noqa: A002 (the API's word)
-    fields = _fields(input)
+    fields = {name: value for name, value in _fields(input).items() if value != ""}
     if input.external_id:
         fields["metadata"] = {customers.EXTERNAL_ID: input.external_id}
     outcome = await customers.create(info.context.operations, order(info, "customerCreate", input), fields)
@@ -53,7 +58,21 @@ async def customer_update(info: Info, input: Input[CustomerUpdateInput]) -> Cust
 
 async def _update(info: Info, asked: Order, given: CustomerUpdateInput) -> Outcome:
     row = await visible(info, "customers", "Customer", whose(info, given.customer), "customer")
-    return await customers.update(info.context.operations, asked, row["stripe_id"], _fields(given))
+    fields = _fields(given)
+    if given.default_payment_method is not UNSET:
+        fields["invoice_settings"] = {"default_payment_method": await _own_method(info, row, given)}
+    return await customers.update(info.context.operations, asked, row["stripe_id"], fields)
+
+
+async def _own_method(info: Info, payer: Row, given: CustomerUpdateInput) -> str:
+    """Stripe's id of a means of payment of this customer; empty for none."""
+    if given.default_payment_method is None:
+        return ""
+    field = "defaultPaymentMethod"
+    method = await visible(info, "payment_methods", "PaymentMethod", given.default_payment_method, field)
+    if method["customer_id"] != payer["stripe_id"]:
+        raise not_found("payment method", field)
+    return str(method["stripe_id"])
 
 
 @mutates(CustomerTokenPayload, Scope.SESSIONS_WRITE)

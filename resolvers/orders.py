@@ -16,7 +16,8 @@ _LONGEST_KEY = 200
 
 def order(info: Info, action: str, input_: Any) -> Order:
     """The order for an input with an `idempotency_key`; without one, each request is a new order."""
-    fields: dict[str, Any] = strawberry.asdict(input_)
+    given = strawberry.asdict(input_)
+    fields: dict[str, Any] = {name: value for name, value in given.items() if value is not strawberry.UNSET}
     key = fields.pop("idempotency_key")
     if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
         raise BillingError(
@@ -31,8 +32,9 @@ async def repeated(info: Info, asked: Order) -> Outcome | None:
 
 
 async def changed(info: Info, table: str, outcome: Outcome) -> Row:
-    """The row that an operation left, read anew: loaders may still hold the old one."""
+    """The row that an operation left, read anew, as is all that hangs on it."""
     info.context.revision = outcome.revision
+    info.context.renew()
     found = await queries.by_ids(info.context.read, table, info.context.view, [outcome.object_id])
     if outcome.object_id not in found:
         raise BillingError(Code.NOT_FOUND, "This was done; what it made or changed has been deleted since.")

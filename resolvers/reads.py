@@ -27,8 +27,8 @@ from schema.types import (
     plan,
     subscription,
 )
-from schema.values import BadInputError
-from schema.viewer import Tenant, Viewer
+from schema.values import BadInputError, Currency, known
+from schema.viewer import Industry, Tenant, TenantStatus, Viewer
 from tenants.context import Role
 
 _NODES_AT_ONCE = 100
@@ -44,11 +44,17 @@ _TABLES = {
 async def viewer(info: Info) -> Viewer:
     caller = info.context.caller
     tenant = caller.tenant
-    names = ("slug", "name", "industry", "status", "default_currency", "livemode")
     return Viewer(
         role=caller.role,
         scopes=sorted(caller.scopes),
-        tenant=Tenant(**{name: getattr(tenant, name) for name in names}),
+        tenant=Tenant(
+            slug=tenant.slug,
+            name=tenant.name,
+            industry=known(Industry, tenant.industry),
+            status=known(TenantStatus, tenant.status),
+            default_currency=Currency(tenant.default_currency),
+            livemode=tenant.livemode,
+        ),
         customer=await load_customer(info, caller.customer),
     )
 

@@ -1,6 +1,7 @@
 """Hosted pages and secrets for one customer."""
 
-from urllib.parse import urlsplit
+import re
+from urllib.parse import unquote, urlsplit
 
 from billing import sessions
 from billing.errors import BillingError, Code
@@ -20,6 +21,9 @@ from schema.inputs import (
 from schema.types import checkout_session
 from tenants.context import Feature, Scope
 
+# Our own keys and any signed token: a page that hands on its whole address would hand its token to Stripe.
+_TOKEN = re.compile(r"bgw_(?:test|live)_\w{20}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
+
 
 def _address(text: str, field: str) -> str:
     try:
@@ -28,6 +32,8 @@ def _address(text: str, field: str) -> str:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname or len(text) > 2000:
         raise BillingError(Code.INVALID_INPUT, "Give a whole http(s) address.", field=field)
+    if _TOKEN.search(unquote(text)):
+        raise BillingError(Code.INVALID_INPUT, "The address holds a token, which would go to Stripe.", field=field)
     return text
 
 

@@ -12,9 +12,13 @@ from schema.inputs import (
     SubscriptionChangeInput,
     SubscriptionCreateInput,
     SubscriptionPayload,
+    SubscriptionUncancelInput,
 )
 from schema.types import subscription
 from tenants.context import Feature, Scope
+
+_UNPAID = {"incomplete", "past_due"}
+_LONGEST_COMMENT = 500
 
 
 def quantity_of(quantity: int | None) -> int | None:
@@ -27,19 +31,25 @@ def quantity_of(quantity: int | None) -> int | None:
 @mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE)
 async def subscription_create(info: Info, input: Input[SubscriptionCreateInput]) -> SubscriptionPayload:  # noqa: A002
     asked = order(info, "subscriptionCreate", input)
-    return await _payload(info, await repeated(info, asked) or await _create(info, asked, input))
+    return await _paid(info, await repeated(info, asked) or await _create(info, asked, input))
 
 
 @mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True, own_feature=Feature.CUSTOMER_CHANGES)
 async def subscription_change(info: Info, input: Input[SubscriptionChangeInput]) -> SubscriptionPayload:  # noqa: A002
     asked = order(info, "subscriptionChange", input)
-    return await _payload(info, await repeated(info, asked) or await _change(info, asked, input))
+    return await _paid(info, await repeated(info, asked) or await _change(info, asked, input))
 
 
 @mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True, own_feature=Feature.CUSTOMER_CHANGES)
 async def subscription_cancel(info: Info, input: Input[SubscriptionCancelInput]) -> SubscriptionPayload:  # noqa: A002
     asked = order(info, "subscriptionCancel", input)
     return await _payload(info, await repeated(info, asked) or await _cancel(info, asked, input))
+
+
+@mutates(SubscriptionPayload, Scope.SUBSCRIPTIONS_WRITE, own=True, own_feature=Feature.CUSTOMER_CHANGES)
+async def subscription_uncancel(info: Info, input: Input[SubscriptionUncancelInput]) -> SubscriptionPayload:  # noqa: A002
+    asked = order(info, "subscriptionUncancel", input)
+    return await _payload(info, await repeated(info, asked) or await _uncancel(info, asked, input))
 
 
 async def _create(info: Info, asked: Order, given: SubscriptionCreateInput) -> Outcome:
@@ -77,11 +87,37 @@ async def _change(info: Info, asked: Order, given: SubscriptionChangeInput) -> O
 
 async def _cancel(info: Info, asked: Order, given: SubscriptionCancelInput) -> Outcome:
     row = await visible(info, "subscriptions", "Subscription", given.subscription, "subscription")
+    if given.comment is not None and not 1 <= len(given.comment) <= _LONGEST_COMMENT:
+        raise BillingError(Code.INVALID_INPUT, "A comment has 1 to 500 characters.", field="comment")
+    details = {"feedback": given.feedback and given.feedback.value, "comment": given.comment}
     return await subscriptions.cancel(
-        info.context.operations, asked, row["stripe_id"], at_period_end=given.at_period_end
+        info.context.operations,
+        asked,
+        row["stripe_id"],
+        at_period_end=given.at_period_end,
+        details={name: value for name, value in details.items() if value},
     )
 
 
-async def _payload(info: Info, outcome: Outcome) -> SubscriptionPayload:
+async def _uncancel(info: Info, asked: Order, given: SubscriptionUncancelInput) -> Outcome:
+    row = await visible(info, "subscriptions", "Subscription", given.subscription, "subscription")
+    return await subscriptions.uncancel(info.context.operations, asked, row["stripe_id"])
+
+
+async def _payload(info: Info, outcome: Outcome, client_secret: str | None = None) -> SubscriptionPayload:
     row = await changed(info, "subscriptions", outcome)
-    return SubscriptionPayload(subscription=subscription(row), revision=str(outcome.revision))
+    return SubscriptionPayload(
+        subscription=subscription(row), revision=str(outcome.revision), client_secret=client_secret
+    )
+
+
+async def _paid(info: Info, outcome: Outcome) -> SubscriptionPayload:
+    """With what the customer needs to pay the latest invoice, where the saved means of payment did not do."""
+    row = await changed(info, "subscriptions", outcome)
+    secret = None
+    if row["status"] in _UNPAID and row["latest_invoice_id"]:
+        context = info.context
+        secret = await subscriptions.confirmation(
+            context.operations, context.caller, outcome.body, row["latest_invoice_id"]
+        )
+    return await _payload(info, outcome, secret)

@@ -1,5 +1,6 @@
 """The mirror's state for administrators, and the wish to have it checked."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,16 @@ import orjson
 from resolvers.permission import inspects, mutates
 from schema.context import Info
 from schema.inputs import Input
-from schema.sync import ReconcilePayload, ReconcileStartInput, SyncDifference, SyncJob, SyncStatus
+from schema.sync import (
+    DifferenceKind,
+    ReconcilePayload,
+    ReconcileStartInput,
+    SyncDifference,
+    SyncJob,
+    SyncKind,
+    SyncState,
+    SyncStatus,
+)
 from tenants import audit
 from tenants.context import Scope
 from webhooks import jobs
@@ -39,17 +49,19 @@ async def sync_status(info: Info) -> SyncStatus:
 def _job(row: dict[str, Any]) -> SyncJob:
     report = orjson.loads(row["report"])
     return SyncJob(
-        kind=row["kind"],
-        state=row["state"],
+        kind=SyncKind(row["kind"]),
+        state=SyncState(row["state"]),
         created=row["created"],
         finished=row["finished"],
         objects_seen=sum(report.get("seen", {}).values()),
         objects_differing=sum(report.get("differing", {}).values()),
-        differences=[
-            SyncDifference(object=one["object"], stripe_id=one["id"], kind=one["kind"], fields=one["fields"])
-            for one in report.get("differences", [])
-        ],
+        differences=[_difference(one) for one in report.get("differences", [])],
     )
+
+
+def _difference(told: Mapping[str, Any]) -> SyncDifference:
+    kind = DifferenceKind(told["kind"])
+    return SyncDifference(object=told["object"], stripe_id=told["id"], kind=kind, fields=told["fields"])
 
 
 @mutates(ReconcilePayload, Scope.TENANT_ADMIN)

@@ -79,6 +79,10 @@ class RequestContext:
         if count > self.unpaged_most:
             raise BadInputError(f"The lists without pages hold more than {self.unpaged_most} objects. Ask for fewer.")
 
+    def renew(self) -> None:
+        """Forget what was loaded: a mutation has changed it."""
+        self._loaders.clear()
+
     def _loader(self, name: object, load: Callable[[list[K]], Awaitable[list[V]]]) -> DataLoader[K, V]:
         if name not in self._loaders:
             self._loaders[name] = DataLoader(load_fn=load)
@@ -101,6 +105,15 @@ class RequestContext:
             return [found[id_] for id_ in parents]
 
         return await self._loader((table, column, window), load).load(parent)
+
+    async def count_of(self, table: str, column: str, parent: str) -> int:
+        """How many objects belong to a parent."""
+
+        async def load(parents: list[str]) -> list[int]:
+            found = await queries.counts_by(self.read, table, self.view, column, parents)
+            return [found[id_] for id_ in parents]
+
+        return await self._loader((table, column, "count"), load).load(parent)
 
     async def parts(self, table: str, parent: str) -> tuple[Row, ...]:
         """Items of a subscription or lines of an invoice."""

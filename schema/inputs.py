@@ -4,11 +4,11 @@ from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import strawberry
-from strawberry import ID
+from strawberry import ID, UNSET
 
 from schema.access import Access
 from schema.errors import BillingError
-from schema.types import CheckoutSession, Customer, Subscription
+from schema.types import CheckoutSession, Customer, Invoice, PaymentMethod, Subscription
 from schema.values import Currency, Interval, InvoiceStatus, SubscriptionStatus
 from tenants.context import Feature
 
@@ -27,6 +27,18 @@ class ProrationBehavior(StrEnum):
     CREATE_PRORATIONS = "create_prorations"
     ALWAYS_INVOICE = "always_invoice"
     NONE = "none"
+
+
+@strawberry.enum(description="Why a customer cancels, in Stripe's words.")
+class CancellationFeedback(StrEnum):
+    CUSTOMER_SERVICE = "customer_service"
+    LOW_QUALITY = "low_quality"
+    MISSING_FEATURES = "missing_features"
+    SWITCHED_SERVICE = "switched_service"
+    TOO_COMPLEX = "too_complex"
+    TOO_EXPENSIVE = "too_expensive"
+    UNUSED = "unused"
+    OTHER = "other"
 
 
 @strawberry.input(description="Which plans.")
@@ -55,7 +67,7 @@ class InvoiceFilter:
     subscription: ID | None = strawberry.field(default=None, description="For this subscription.")
 
 
-@strawberry.input(description="A postal address.")
+@strawberry.input(description="A whole postal address: what is left out of it is empty.")
 class AddressInput:
     line1: str | None = strawberry.field(default=None, description="Street and number.")
     line2: str | None = strawberry.field(default=None, description="Floor, suite.")
@@ -75,13 +87,16 @@ class CustomerCreateInput:
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
 
-@strawberry.input(description="What to change of a customer; what is left out stays.")
+@strawberry.input(description="What to change of a customer: what is left out stays, what is null is cleared.")
 class CustomerUpdateInput:
     customer: ID | None = strawberry.field(default=None, description="Whom; a customer's own token may leave it out.")
-    email: str | None = strawberry.field(default=None, description="Where Stripe sends receipts.")
-    name: str | None = strawberry.field(default=None, description="The payer's name.")
-    phone: str | None = strawberry.field(default=None, description="The payer's telephone.")
-    address: AddressInput | None = strawberry.field(default=None, description="The billing address.")
+    email: str | None = strawberry.field(default=UNSET, description="Where Stripe sends receipts; never null.")
+    name: str | None = strawberry.field(default=UNSET, description="The payer's name.")
+    phone: str | None = strawberry.field(default=UNSET, description="The payer's telephone.")
+    address: AddressInput | None = strawberry.field(default=UNSET, description="The whole billing address.")
+    default_payment_method: ID | None = strawberry.field(
+        default=UNSET, description="What subscriptions and invoices are paid with, unless they name another."
+    )
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
 
@@ -115,6 +130,29 @@ class SubscriptionChangeInput:
 class SubscriptionCancelInput:
     subscription: ID = strawberry.field(description="Which one.")
     at_period_end: bool = strawberry.field(default=True, description="With the paid period, or now.")
+    feedback: CancellationFeedback | None = strawberry.field(default=None, description="The customer's reason.")
+    comment: str | None = strawberry.field(default=None, description="The customer's words, up to 500 characters.")
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
+
+
+@strawberry.input(description="A cancellation that is still to come, and shall not.")
+class SubscriptionUncancelInput:
+    subscription: ID = strawberry.field(description="Which one.")
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
+
+
+@strawberry.input(description="An open invoice, to be paid now with a saved means of payment.")
+class InvoicePayInput:
+    invoice: ID = strawberry.field(description="Which one.")
+    idempotency_key: str = strawberry.field(description=KEY)
+    payment_method: ID | None = strawberry.field(
+        default=None, description="With what; otherwise with the subscription's or the customer's default."
+    )
+
+
+@strawberry.input(description="A saved means of payment that shall be forgotten.")
+class PaymentMethodDetachInput:
+    payment_method: ID = strawberry.field(description="Which one.")
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
 
@@ -166,6 +204,23 @@ class CustomerPayload(Payload):
 @strawberry.type(description="A subscription as it was written, or why it was not.")
 class SubscriptionPayload(Payload):
     subscription: Subscription | None = strawberry.field(default=None, description="The subscription as it is now.")
+    client_secret: str | None = strawberry.field(
+        default=None,
+        description="For Stripe.js (confirmPayment), where the latest invoice waits for its customer: for another card,"
+        " or for 3-D Secure. Never stored here; null where there is nothing to pay.",
+    )
+
+
+@strawberry.type(description="An invoice as it is after a payment was tried, or why it was not.")
+class InvoicePayload(Payload):
+    invoice: Invoice | None = strawberry.field(default=None, description="The invoice as it is now.")
+
+
+@strawberry.type(description="A means of payment that was forgotten, or why it was not.")
+class PaymentMethodPayload(Payload):
+    payment_method: PaymentMethod | None = strawberry.field(
+        default=None, description="It is nobody's now: null for a customer's token, which can't see it any more."
+    )
 
 
 @strawberry.type(description="What checkoutSessionCreate answers.")

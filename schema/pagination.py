@@ -48,15 +48,15 @@ class Edge(Generic[T]):
 class Connection(Generic[T]):
     edges: list[Edge[T]] = strawberry.field(description="The objects with their cursors.")
     page_info: PageInfo = strawberry.field(description="Where this page lies.")
-    counter: strawberry.Private[Callable[[], Awaitable[int]] | None] = None
+    counter: strawberry.Private[Callable[[], Awaitable[int]]]
 
     @strawberry.field(description="The objects without cursors.")
     def nodes(self) -> list[T]:
         return [edge.node for edge in self.edges]
 
-    @strawberry.field(description="How many objects the whole list has; null in nested lists.")
-    async def total_count(self) -> int | None:
-        return await self.counter() if self.counter else None
+    @strawberry.field(description="How many objects the whole list has; counted only where it is asked for.")
+    async def total_count(self) -> int:
+        return await self.counter()
 
 
 def window(
@@ -101,7 +101,7 @@ def connection(
     page: Page,
     asked: Window,
     build: Callable[[Row], T],
-    counter: Callable[[], Awaitable[int]] | None = None,
+    counter: Callable[[], Awaitable[int]],
     order: Order = Order.NEWEST_FIRST,
 ) -> Connection[T]:
     """A page of rows as a connection; the other order is the same window read from its other end."""

@@ -1,24 +1,47 @@
 """How well the mirror keeps up with Stripe, as a tenant's administrators see it."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import strawberry
 
 from schema.inputs import Payload
 
 
+@strawberry.enum(description="How the mirror differed from Stripe's list.")
+class DifferenceKind(StrEnum):
+    MISSING = "missing"
+    CHANGED = "changed"
+    GONE = "gone"
+
+
+@strawberry.enum(description="What a check of the mirror looks at.")
+class SyncKind(StrEnum):
+    BACKFILL = "backfill"
+    RECONCILE = "reconcile"
+    SAMPLE = "sample"
+
+
+@strawberry.enum(description="How far a check of the mirror is.")
+class SyncState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 @strawberry.type(description="Something that a check of the mirror found and repaired.")
 class SyncDifference:
     object: str = strawberry.field(description="Stripe's word for the type of object.")
     stripe_id: str = strawberry.field(description="Stripe's id of the object.")
-    kind: str = strawberry.field(description="missing, changed or gone.")
+    kind: DifferenceKind = strawberry.field(description="How the mirror differed.")
     fields: list[str] = strawberry.field(description="Stripe's names of the fields that differed, where it changed.")
 
 
 @strawberry.type(description="A check of the mirror against Stripe's lists, or the first filling of it.")
 class SyncJob:
-    kind: str = strawberry.field(description="backfill, reconcile or sample.")
-    state: str = strawberry.field(description="waiting, running, done or failed.")
+    kind: SyncKind = strawberry.field(description="What is looked at.")
+    state: SyncState = strawberry.field(description="How far it is.")
     created: datetime = strawberry.field(description="When it was asked for.")
     finished: datetime | None = strawberry.field(description="When it ended.")
     objects_seen: int = strawberry.field(description="How many objects of Stripe's lists it has looked at so far.")

@@ -1,28 +1,36 @@
 """Every object type that refers to another one: the nouns of the API, built from rows of the mirror."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import strawberry
 from strawberry import ID, Private
 
-from mirror.queries import Row
+from mirror.queries import Row, Window
 from schema import ids
 from schema.access import READERS
 from schema.context import Info
 from schema.pagination import After, Before, Connection, First, Last, connection, window
 from schema.values import (
+    Address,
+    CheckoutPaymentStatus,
+    CheckoutStatus,
+    CollectionMethod,
+    Currency,
     Freshness,
     Interval,
     InvoiceStatus,
     Money,
     PaymentStatus,
     SubscriptionStatus,
+    address,
     freshness,
     known,
     money,
 )
 
+T = TypeVar("T")
 # What leads from one object to others is a read, also in a mutation's answer.
 READ = {"access": READERS}
 
@@ -107,35 +115,48 @@ class Customer(Node):
     email: str | None = strawberry.field(description="Where Stripe sends receipts; masked for support.")
     name: str | None = strawberry.field(description="The payer's name; masked for support.")
     phone: str | None = strawberry.field(description="The payer's telephone; masked for support.")
-    external_id: str | None = strawberry.field(description="The tenant's own id of this payer.")
+    external_id: str | None = strawberry.field(description="The tenant's own id of this payer; masked for support.")
+    address: Address | None = strawberry.field(description="The billing address; null for support.")
+    currency: Currency | None = strawberry.field(description="In what it is billed; null before the first invoice.")
     balance: Money | None = strawberry.field(description="What Stripe's next invoice adds; negative is credit.")
     delinquent: bool | None = strawberry.field(description="Whether the latest invoice went unpaid.")
     created: datetime = strawberry.field(description="When Stripe made it.")
     freshness: Freshness = strawberry.field(description="How old this is.")
+    default_payment_method_id: Private[str | None]
+
+    @strawberry.field(description="What is paid with, unless a subscription names another.", metadata=READ)
+    async def default_payment_method(self, info: Info) -> PaymentMethod | None:
+        row = await info.context.one("payment_methods", self.default_payment_method_id or "")
+        return payment_method(row) if row else None
 
     @strawberry.field(description="The customer's subscriptions.", metadata=READ)
     async def subscriptions(
         self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
     ) -> Connection["Subscription"]:
         asked = window(first, last, after, before)
-        found = await info.context.page_of("subscriptions", "customer_id", self.stripe_id, asked)
-        return connection(found, asked, subscription)
+        return await _belonging(info, "subscriptions", "customer_id", self.stripe_id, asked, subscription)
 
     @strawberry.field(description="The customer's invoices.", metadata=READ)
     async def invoices(
         self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
     ) -> Connection["Invoice"]:
         asked = window(first, last, after, before)
-        found = await info.context.page_of("invoices", "customer_id", self.stripe_id, asked)
-        return connection(found, asked, invoice)
+        return await _belonging(info, "invoices", "customer_id", self.stripe_id, asked, invoice)
 
     @strawberry.field(description="The customer's saved means of payment.", metadata=READ)
     async def payment_methods(
         self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
     ) -> Connection[PaymentMethod]:
         asked = window(first, last, after, before)
-        found = await info.context.page_of("payment_methods", "customer_id", self.stripe_id, asked)
-        return connection(found, asked, payment_method)
+        return await _belonging(info, "payment_methods", "customer_id", self.stripe_id, asked, payment_method)
+
+
+async def _belonging(
+    info: Info, table: str, column: str, parent: str, asked: Window, build: Callable[[Row], T]
+) -> Connection[T]:
+    """A page of what belongs to an object; its count is asked for only if a client does."""
+    found = await info.context.page_of(table, column, parent, asked)
+    return connection(found, asked, build, lambda: info.context.count_of(table, column, parent))
 
 
 MASK = "•••"
@@ -151,7 +172,10 @@ def customer(row: Row, *, masked: bool) -> Customer:
         email=personal("email"),
         name=personal("name"),
         phone=personal("phone"),
-        external_id=row["external_id"],
+        external_id=personal("external_id"),
+        address=None if masked else address(row["address"]),
+        currency=row["currency"],
+        default_payment_method_id=row["default_payment_method_id"],
         balance=money(row["balance"], row["currency"]),
         delinquent=row["delinquent"],
         created=row["created"],
@@ -186,13 +210,23 @@ class Subscription(Node):
     cancel_at: datetime | None = strawberry.field(description="When it will end.")
     canceled_at: datetime | None = strawberry.field(description="When cancelling was asked for.")
     ended_at: datetime | None = strawberry.field(description="When it ended.")
+    start_date: datetime | None = strawberry.field(description="When it began.")
+    trial_start: datetime | None = strawberry.field(description="When the trial began.")
     trial_end: datetime | None = strawberry.field(description="When the trial ends or ended.")
+    currency: Currency | None = strawberry.field(description="In what it is billed.")
+    collection_method: CollectionMethod = strawberry.field(description="How its invoices are paid.")
     current_period_start: datetime | None = strawberry.field(description="The earliest start among its items.")
     current_period_end: datetime | None = strawberry.field(description="The latest end among its items.")
     created: datetime = strawberry.field(description="When Stripe made it.")
     freshness: Freshness = strawberry.field(description="How old this is.")
     customer_id: Private[str]
     latest_invoice_id: Private[str | None]
+    default_payment_method_id: Private[str | None]
+
+    @strawberry.field(description="What is paid with; null: with the customer's default.", metadata=READ)
+    async def default_payment_method(self, info: Info) -> PaymentMethod | None:
+        row = await info.context.one("payment_methods", self.default_payment_method_id or "")
+        return payment_method(row) if row else None
 
     @strawberry.field(description="What is subscribed to.", metadata=READ)
     async def items(self, info: Info) -> list[SubscriptionItem]:
@@ -214,8 +248,7 @@ class Subscription(Node):
         self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
     ) -> Connection["Invoice"]:
         asked = window(first, last, after, before)
-        found = await info.context.page_of("invoices", "subscription_id", self.stripe_id, asked)
-        return connection(found, asked, invoice)
+        return await _belonging(info, "invoices", "subscription_id", self.stripe_id, asked, invoice)
 
 
 def subscription(row: Row) -> Subscription:
@@ -225,14 +258,19 @@ def subscription(row: Row) -> Subscription:
         "cancel_at",
         "canceled_at",
         "ended_at",
+        "start_date",
+        "trial_start",
         "trial_end",
         "created",
+        "currency",
     )
     plain += ("current_period_start", "current_period_end", "customer_id", "latest_invoice_id")
+    plain += ("default_payment_method_id",)
     return Subscription(
         id=ids.encode("Subscription", row["stripe_id"]),
         status=known(SubscriptionStatus, row["status"]),
         status_raw=row["status"],
+        collection_method=known(CollectionMethod, row["collection_method"]),
         freshness=freshness(row),
         **{name: row[name] for name in plain},
     )
@@ -288,6 +326,8 @@ class Invoice(Node):
     amount_remaining: Money | None = strawberry.field(description="What is still to be paid.")
     attempt_count: int = strawberry.field(description="How often payment was tried automatically.")
     billing_reason: str | None = strawberry.field(description="Why it was made, in Stripe's words.")
+    currency: Currency | None = strawberry.field(description="In what it is billed.")
+    collection_method: CollectionMethod = strawberry.field(description="How it is paid.")
     period_start: datetime | None = strawberry.field(description="What it is for: from.")
     period_end: datetime | None = strawberry.field(description="What it is for: until.")
     due_date: datetime | None = strawberry.field(description="When it is to be paid.")
@@ -348,6 +388,8 @@ def invoice(row: Row) -> Invoice:
         id=ids.encode("Invoice", row["stripe_id"]),
         status=known(InvoiceStatus, row["status"]),
         status_raw=row["status"],
+        currency=row["currency"],
+        collection_method=known(CollectionMethod, row["collection_method"]),
         freshness=freshness(row),
         page=row["hosted_invoice_url"],
         pdf=row["invoice_pdf"],
@@ -358,8 +400,10 @@ def invoice(row: Row) -> Invoice:
 @strawberry.type(description="A page of Stripe's on which a customer starts a subscription.")
 class CheckoutSession(Node):
     stripe_id: str = strawberry.field(description="The id at Stripe.")
-    status: str | None = strawberry.field(description="open, complete or expired.")
-    payment_status: str = strawberry.field(description="paid, unpaid or no_payment_required.")
+    status: CheckoutStatus = strawberry.field(description="Its state.")
+    status_raw: str | None = strawberry.field(description="Stripe's word for the state.")
+    payment_status: CheckoutPaymentStatus = strawberry.field(description="Whether it is paid.")
+    payment_status_raw: str = strawberry.field(description="Stripe's word for that.")
     expires_at: datetime | None = strawberry.field(description="When the page closes.")
     freshness: Freshness = strawberry.field(description="How old this is.")
     subscription_id: Private[str | None]
@@ -379,7 +423,11 @@ def checkout_session(row: Row) -> CheckoutSession:
     return CheckoutSession(
         id=ids.encode("CheckoutSession", row["stripe_id"]),
         freshness=freshness(row),
-        **{name: row[name] for name in ("stripe_id", "status", "payment_status", "expires_at")},
+        status=known(CheckoutStatus, row["status"]),
+        status_raw=row["status"],
+        payment_status=known(CheckoutPaymentStatus, row["payment_status"]),
+        payment_status_raw=row["payment_status"],
+        **{name: row[name] for name in ("stripe_id", "expires_at")},
         page=row["url"],
         subscription_id=row["subscription_id"],
     )
