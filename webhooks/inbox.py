@@ -16,6 +16,7 @@ _LEASE = timedelta(seconds=30)
 _FIRST_DELAY = timedelta(seconds=1)
 _LONGEST_DELAY = timedelta(minutes=10)
 _LANES = 64
+_SECRETS = frozenset({"client_secret", "confirmation_secret"})  # a string, or an object with one
 
 
 class Outcome(StrEnum):
@@ -56,13 +57,25 @@ class Delivery:
                 livemode=bool(event["livemode"]),
                 created=datetime.fromtimestamp(event["created"], UTC),
                 object_id=str(event["data"]["object"].get("id", "")),
-                payload=payload.decode(),
+                payload=_without_secrets(payload.decode(), event),
             )
             if any("\0" in text for text in (found.account, found.event_id, found.type, found.object_id)):
                 raise ValueError("PostgreSQL's texts hold no NUL")
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
             raise MalformedEventError from error
         return found
+
+
+def _without_secrets(text: str, event: Any) -> str:
+    """The event as it may be kept: whoever has a client secret can confirm the payment (decision 0007)."""
+    return orjson.dumps(_bare(event)).decode() if "_secret_" in text else text
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        kept = {k: v if k == "metadata" else _bare(v) for k, v in value.items()}  # metadata are the tenant's own words
+        return {k: None if k in _SECRETS and isinstance(v, str) else v for k, v in kept.items()}
+    return [_bare(each) for each in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)

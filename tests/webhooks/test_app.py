@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import orjson
 import pytest
 from starlette.applications import Starlette
 
@@ -58,6 +59,21 @@ async def test_an_event_is_kept_before_it_is_acknowledged(opened: Database, stri
     (row,) = await _kept(opened)
     assert (row["event_id"], row["account"], row["state"]) == ("evt_1", "acct_clinic", "waiting")
     assert row["payload"].encode() == body
+
+
+async def test_no_client_secret_is_kept_of_an_event(opened: Database, stripe: httpx.AsyncClient) -> None:
+    payment = {"id": "pi_1", "object": "payment_intent", "client_secret": "pi_1_secret_abc", "metadata": {"a": "b"}}
+    invoice = {"id": "in_1", "object": "invoice", "confirmation_secret": {"client_secret": "pi_2_secret_abc"}}
+    for number, told in enumerate((payment, invoice)):
+        body = event(f"evt_{number}", told)
+        assert (
+            await stripe.post(webhooks_app.PATH, content=body, headers={"stripe-signature": signature(body)})
+        ).status_code == 200
+    rows = await opened.system.execute_query_dict("select payload from inbox order by id")
+    assert not [row for row in rows if "_secret_" in row["payload"]]
+    kept = [orjson.loads(row["payload"])["data"]["object"] for row in rows]
+    assert kept[0] == payment | {"client_secret": None}
+    assert kept[1] == invoice | {"confirmation_secret": {"client_secret": None}}
 
 
 @pytest.mark.parametrize("header", [None, "nonsense", signature(b"another body"), signature(b"{}", "whsec_wrong")])
