@@ -88,7 +88,7 @@ class Operations:
             "select input_hash, state, answer from operations where tenant_id = $1 and livemode = $2 and key = $3",
             [tenant.id, tenant.livemode, order.key],
         )
-        return _judged(rows[0], _digest(order)) if rows else None
+        return _judged(rows[0], order) if rows else None
 
     async def run(
         self,
@@ -159,7 +159,7 @@ class Operations:
                 [tenant.id, tenant.livemode, order.key],
             )
             row = rows[0]
-            answer = _judged(row, digest)
+            answer = _judged(row, order)
             if answer is None:
                 if row["lease_until"] > now:
                     return None
@@ -257,13 +257,19 @@ class Operations:
 
 
 def _digest(order: Order) -> bytes:
-    asked = [order.action, order.caller.actor, order.input]
+    # a customer, or all keys of a role: who rolled its key meanwhile must get its answer, or it would pay twice
+    return _hashed(order, order.caller.customer or order.caller.role)
+
+
+def _hashed(order: Order, who: str) -> bytes:
+    asked = [order.action, who, order.input]
     return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-def _judged(row: Mapping[str, Any], digest: bytes) -> Outcome | None:
+def _judged(row: Mapping[str, Any], order: Order) -> Outcome | None:
     """What the order in a row came to; None while it is not over."""
-    if row["input_hash"] != digest:
+    # the second is what versions before wrote, whose keys did not outlive their rolling
+    if row["input_hash"] not in {_digest(order), _hashed(order, order.caller.actor)}:
         raise BillingError(
             Code.IDEMPOTENCY_KEY_REUSED,
             "This idempotencyKey was used with another input.",

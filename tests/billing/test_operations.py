@@ -1,10 +1,12 @@
 """One idempotency key acts once, whoever comes again with it, and every outcome is audited."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 import pytest
 
 from billing.errors import BillingError, Code
@@ -124,6 +126,30 @@ async def test_after_a_failure_that_stripe_would_only_repeat_another_key_is_used
     assert len(set(stripe.keys)) == 2
     assert (await operations.run(order, stripe.call, find=find)).object_id == "cus_found"
     assert len(stripe.keys) == 2
+
+
+async def test_who_rolled_its_key_meanwhile_gets_its_answer_and_another_role_does_not(
+    opened: Database, operations: Operations, order: Order
+) -> None:
+    stripe = FakeStripe()
+    first = await operations.run(order, stripe.call)
+    rolled = replace(order, caller=replace(order.caller, token="def"))
+    assert (await operations.run(rolled, stripe.call)).object_id == first.object_id
+    assert (await operations.answered(rolled)) == await operations.answered(order)
+    assert len(stripe.keys) == 1
+    for changes in ({"role": Role.PARTNER}, {"role": Role.CUSTOMER, "customer": "cus_9"}):
+        other = replace(order, caller=replace(order.caller, **changes))
+        assert await _refused(operations, other, stripe) is Code.IDEMPOTENCY_KEY_REUSED
+
+
+async def test_what_a_version_before_wrote_is_known(opened: Database, operations: Operations, order: Order) -> None:
+    stripe = FakeStripe()
+    await operations.run(order, stripe.call)
+    asked = [order.action, "admin:abc", order.input]
+    old = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
+    await opened.system.execute_query("update operations set input_hash = $1", [old])
+    await operations.run(order, stripe.call)
+    assert len(stripe.keys) == 1
 
 
 async def test_two_tenants_may_use_the_same_key(
