@@ -175,6 +175,7 @@ def _serve(app: Callable[..., Any], host: str, port: int, option: str) -> None:
     import uvicorn
 
     from gateway.http_head import BoundedHttp
+    from gateway.stuck_writes import MovingSocket
 
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -188,7 +189,7 @@ def _serve(app: Callable[..., Any], host: str, port: int, option: str) -> None:
         port=port,
         http=BoundedHttp,
         loop="auto",  # uvloop wherever it is installed
-        ws="websockets-sansio",
+        ws=MovingSocket,
         ws_max_size=1_000_000,
         access_log=False,
         log_config=None,

@@ -5,12 +5,14 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.stuck_writes import MovingWrites
+
 MOST_BYTES = 65_536  # of a request's line and headers
 SECONDS = 10.0  # in which they must have come
 _TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttp(MovingWrites, HttpToolsProtocol):
     """Ends a connection whose next request has too long a head, or takes too long with it."""
 
     _in_head = False

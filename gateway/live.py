@@ -109,7 +109,8 @@ class Streams:
                 await asyncio.gather(pump, return_exceptions=True)
 
 
-_FAILED = BadRequestError(500, "INTERNAL", "Something went wrong here. It was logged.")
+_FAILED = [{"message": "Something went wrong here. It was logged.", "extensions": {"code": "INTERNAL"}}]
+_AWAY = refusal(BadRequestError(503, "UNAVAILABLE", AWAY))["errors"]
 _ENDED: dict[str, Any] = {"errors": [{"message": "The token has ended.", "extensions": {"code": "TOKEN_EXPIRED"}}]}
 
 
@@ -282,7 +283,7 @@ class Socket:
             pass
         except Exception as error:  # noqa: BLE001 (whatever it is, the client must not wait for ever)
             log.error("live.failed", error=type(error).__name__)
-            shown = refusal(BadRequestError(503, "UNAVAILABLE", AWAY) if is_away(error) else _FAILED)["errors"]
+            shown = _AWAY if is_away(error) else _FAILED
             with suppress(RuntimeError, WebSocketDisconnect):
                 await self._send({"id": id_, "type": "error", "payload": shown})
         finally:

@@ -132,8 +132,10 @@ def _normal(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _collapse(key: str, value: Any) -> Any:
     """An expanded object becomes its id, so that the same state compares equal however it was asked for."""
-    if key == "metadata":
-        return value  # the tenant's own words, whatever they look like
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")  # PostgreSQL holds no NUL: one object must not stop all of a tenant's
+    if key == "metadata" and isinstance(value, Mapping):
+        return {k: _collapse("", v) if isinstance(v, str) else v for k, v in value.items()}  # the tenant's own words
     if isinstance(value, Mapping):
         if key not in _PARTS and "object" in value and isinstance(value.get("id"), str):
             return value["id"]

@@ -1,10 +1,12 @@
 """One idempotency key acts once, whoever comes again with it, and every outcome is audited."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 import pytest
 
 from billing.errors import BillingError, Code
@@ -141,6 +143,16 @@ async def test_after_a_failure_that_stripe_would_only_repeat_another_key_is_used
     assert len(set(stripe.keys)) == 2
     assert (await operations.run(order, stripe.call, find=find)).object_id == "cus_found"
     assert len(stripe.keys) == 2
+
+
+async def test_what_a_version_before_wrote_is_known(opened: Database, operations: Operations, order: Order) -> None:
+    stripe = FakeStripe()
+    await operations.run(order, stripe.call)
+    asked = [order.action, "admin:abc", order.input]
+    old = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
+    await opened.system.execute_query("update operations set input_hash = $1", [old])
+    await operations.run(order, stripe.call)
+    assert len(stripe.keys) == 1
 
 
 async def test_two_tenants_may_use_the_same_key(

@@ -1,8 +1,9 @@
-"""A request's first lines: how long they may be, and how long they may take."""
+"""A request's first lines: how long they may be, and how long they may take; and who does not read."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvicorn
@@ -13,8 +14,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
-from gateway import http_head
+from gateway import http_head, stuck_writes
 from gateway.http_head import MOST_BYTES, BoundedHttp
+from gateway.stuck_writes import MovingSocket
 
 
 async def _answer(request: Request) -> Response:
@@ -27,11 +29,31 @@ async def _echo(websocket: WebSocket) -> None:
     await websocket.close()
 
 
+GREAT = 32 * 2**20
+
+
+async def _much(websocket: WebSocket) -> None:
+    await websocket.accept()
+    while True:
+        await websocket.send_text("x" * 2**20)
+
+
+async def _great(_: Request) -> Response:
+    return PlainTextResponse("x" * GREAT)
+
+
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    app = Starlette(routes=[Route("/", _answer, methods=["GET", "POST"]), WebSocketRoute("/ws", _echo)])
+    app = Starlette(
+        routes=[
+            Route("/", _answer, methods=["GET", "POST"]),
+            WebSocketRoute("/ws", _echo),
+            WebSocketRoute("/much", _much),
+            Route("/great", _great),
+        ]
+    )
     config = uvicorn.Config(
-        app, port=0, http=BoundedHttp, ws="websockets-sansio", log_level="error", access_log=False, lifespan="off"
+        app, port=0, http=BoundedHttp, ws=MovingSocket, log_level="error", access_log=False, lifespan="off"
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
@@ -107,7 +129,45 @@ async def test_who_takes_too_long_with_its_head_is_let_go(port: int, monkeypatch
 
 async def test_a_websocket_outlives_the_time_for_its_head(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_head, "SECONDS", 0.2)
-    async with connect(f"ws://127.0.0.1:{port}/ws") as socket:
+    async with connect(f"ws://127.0.0.1:{port}/ws") as opened:
         await asyncio.sleep(0.5)
-        await socket.send("there")
-        assert await socket.recv() == "there"
+        await opened.send("there")
+        assert await opened.recv() == "there"
+
+
+async def _hurried(port: int, path: str, *more: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)  # else the system takes megabytes
+    narrow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=narrow, limit=1_024)
+    writer.write("\r\n".join((f"GET {path} HTTP/1.1", "host: x", *more, "", "")).encode())
+    return reader, writer
+
+
+async def test_who_reads_nothing_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stuck_writes, "SECONDS", 0.3)
+    key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
+    asked = ("upgrade: websocket", "connection: upgrade", key, "sec-websocket-version: 13")
+    live, kept = await _hurried(port, "/much", *asked)
+    plain, also_kept = await _hurried(port, "/great")
+    await asyncio.sleep(1.5)
+    for reader in (live, plain):
+        taken = 0
+        with suppress(ConnectionError):
+            while part := await asyncio.wait_for(reader.read(2**20), 5):
+                taken += len(part)
+        assert taken < GREAT
+    for writer in (kept, also_kept):
+        writer.close()
+
+
+async def test_who_reads_slowly_gets_it_all(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stuck_writes, "SECONDS", 0.3)
+    reader, writer = await _hurried(port, "/great", "connection: close")
+    taken = 0
+    while part := await asyncio.wait_for(reader.read(2**19), 5):
+        taken += len(part)
+        await asyncio.sleep(0.001)
+    assert taken > GREAT
+    writer.close()

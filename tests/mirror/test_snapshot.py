@@ -87,3 +87,11 @@ def test_the_mode_is_the_objects_own_and_the_callers_where_it_has_none() -> None
 def test_other_types_are_refused(object_: object) -> None:
     with pytest.raises(UnmirroredTypeError):
         _taken({"id": "x", "object": object_})
+
+
+def test_a_nul_in_stripes_words_is_replaced() -> None:
+    """PostgreSQL would refuse the row, and with it each batch and each check of the tenant's mirror."""
+    body = PAYMENT | {"description": "a\0b", "metadata": {"external_id": "x\0", "n": 1}, "shipping": {"name": "\0"}}
+    found = _taken(body).body
+    assert (found["description"], found["metadata"]) == ("a\ufffdb", {"external_id": "x\ufffd", "n": 1})
+    assert found["shipping"] == {"name": "\ufffd"}

@@ -76,3 +76,20 @@ async def test_keys_that_come_in_pieces_are_read_whole_and_packed_ones_are_not_u
     async with serving(Starlette(routes=[Route("/pieces", pieces), Route("/zipped", zipped)])) as address:
         assert await fetch(f"{address}/pieces", private=True) == b'{"keys": []}'
         assert await fetch(f"{address}/zipped", private=True) == packed
+
+
+async def test_a_name_that_leads_into_our_own_network_is_not_even_called() -> None:
+    """What a name leads to is judged where the connection is made: it may lead elsewhere than a moment ago."""
+    called = 0
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal called
+        called += 1
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(OSError, match="not a public address"):
+            await fetch(f"https://localhost:{port}/keys")
+    assert called == 0
