@@ -41,7 +41,7 @@ class Admission:
     async def still(self, bearer: str, connection: HTTPConnection, caller: Caller) -> bool:
         """Whether a token that was let in would be let in again, as the same caller."""
         try:
-            return await self.verified(bearer, connection) == caller
+            return _authority(await self.verified(bearer, connection)) == _authority(caller)
         except BadRequestError:
             return False
 
@@ -50,3 +50,10 @@ class Admission:
         """The token in the Authorization header; empty where there is none."""
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _authority(caller: Caller) -> tuple[object, ...]:
+    """What a caller may do; the tenant's name or other sessions' ends may change without ending this one."""
+    tenant = caller.tenant
+    settings = (tenant.id, tenant.account, tenant.status, tenant.features, tenant.cors_origins, tenant.trusted_only)
+    return (caller.role, caller.scopes, caller.customer, *settings)

@@ -96,6 +96,10 @@ class Documents:
     _good: "OrderedDict[str, Document]" = field(default_factory=OrderedDict)
     _size: int = 0
 
+    def unread(self, query: str) -> int:
+        """How many characters are to be read; none of a document that is known, or that is refused for its size."""
+        return 0 if query in self._good or len(query) > self.limits.size else len(query)
+
     def read(self, query: str) -> Document:
         """Raises DocumentRefusedError, or GraphQLSyntaxError for what is no document."""
         found = self._good.get(query)

@@ -25,6 +25,7 @@ from storage.feed import RevisionBook
 from tenants import audit
 from tenants.context import Caller, Role
 
+BYTES_A_POINT = 100  # of a document that is read for the first time: 64 KB of it are some 100 ms of work
 _KINDS = {OperationType.QUERY: Kind.QUERY, OperationType.MUTATION: Kind.MUTATION}
 
 
@@ -74,9 +75,13 @@ class Service:
         self.documents.limits = settings.document_limits()
 
     async def prepare(self, caller: Caller, asked: Asked, request_id: str) -> Job:
-        """Judge and charge an operation; raises BadRequestError, and then nothing was done or charged."""
+        """Judge and charge an operation; raises BadRequestError, and then nothing was done.
+
+        Reading a document that is new here is work too, whatever becomes of it, and is paid for first.
+        """
         with bind_tenant(caller.tenant.id):
             query = await self.persisted.document(caller, asked)
+        await self._charge(caller, self.documents.unread(query) // BYTES_A_POINT, "Reading the document")
         document = self._document(query, asked)
         schema = self.schemas.of(Signature.of(caller))
         operation = _chosen(document.node, asked.operation) if document else None
@@ -85,10 +90,7 @@ class Service:
             bound = Bound(schema.core, document.node, asked.variables or {})
             points = bound.of(operation)
             self._check(points, bound, operation)
-        charge = await self.throttle.charge(caller.tenant.id, caller.purse, points)
-        if not charge.granted:
-            message = f"The operation costs {points} points, and {int(charge.available)} are left. Try again later."
-            raise BadRequestError(429, "THROTTLED", message, retry_after=charge.retry_after)
+        charge = await self._charge(caller, points, "The operation")
         context = self._context(caller, request_id)
         if document is not None:
             context.document, context.valid_for = document.node, document.valid_for
@@ -128,6 +130,13 @@ class Service:
         """Know of every revision up to the wanted one; the newest of those that the caller can see."""
         with bind_tenant(caller.tenant.id):
             return await self.runtime.book.at_least(caller.tenant.id, scopes_of(caller), wanted)
+
+    async def _charge(self, caller: Caller, points: int, what: str) -> Charge:
+        charge = await self.throttle.charge(caller.tenant.id, caller.purse, points)
+        if not charge.granted:
+            message = f"{what} costs {points} points, and {int(charge.available)} are left. Try again later."
+            raise BadRequestError(429, "THROTTLED", message, retry_after=charge.retry_after)
+        return charge
 
     def _check(self, points: int, bound: Bound, operation: OperationDefinitionNode) -> None:
         most = self.runtime.settings.graphql_cost_most

@@ -77,7 +77,7 @@ async def _node(info: Info, text: str) -> Node | None:
     except ids.MalformedIdError:
         return None
     if found.type == "Plan":
-        return await load_plan(info, found.stripe_id)
+        return await load_plan(info, found.stripe_id, offered=True)
     if found.type == "Customer":
         return await load_customer(info, found.stripe_id)
     if found.type not in _TABLES:
@@ -215,7 +215,7 @@ async def invoices(
 @access(READERS)
 async def plan_by_id(info: Info, id: OneId) -> Plan | None:  # noqa: A002 (Relay's word)
     asked = ids.stripe_id(id, "Plan")
-    return await load_plan(info, asked) if asked else None
+    return await load_plan(info, asked, offered=True) if asked else None
 
 
 @access(READERS)

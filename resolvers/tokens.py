@@ -18,7 +18,7 @@ from schema.tokens import (
     api_token,
 )
 from tenants import models, registry, tokens
-from tenants.context import Role, Scope
+from tenants.context import ROLE_SCOPES, Caller, Role, Scope
 
 _MOST_LISTED = 500
 _COLUMNS = "public_id, name, role, scopes, created, last_used_at, expires_at, revoked_at, replaced_by"
@@ -40,13 +40,16 @@ async def api_token_issue(info: Info, input: Input[ApiTokenIssueInput]) -> ApiTo
     days = input.expires_in_days
     if days is not None and not 1 <= days <= 3650:
         raise BillingError(Code.INVALID_INPUT, "expiresInDays takes 1 to 3650.", field="expiresInDays")
-    tenant = await models.Tenant.get(id=info.context.caller.tenant.id)
+    caller, role = info.context.caller, Role(input.role)
+    wanted = ROLE_SCOPES[role] & caller.scopes if input.scopes is None else frozenset(input.scopes)
+    _within(wanted, caller)
+    tenant = await models.Tenant.get(id=caller.tenant.id)
     text = await registry.issue_key(
         info.context.database,
         tenant,
-        role=Role(input.role),
+        role=role,
         name=input.name,
-        scopes=input.scopes,
+        scopes=sorted(wanted),
         expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
         by=info.context.author,
     )
@@ -57,10 +60,14 @@ async def api_token_issue(info: Info, input: Input[ApiTokenIssueInput]) -> ApiTo
 async def api_token_rotate(info: Info, input: Input[ApiTokenRotateInput]) -> ApiTokenPayload:  # noqa: A002
     if not 0 <= input.overlap_seconds <= 30 * 86_400:
         raise BillingError(Code.INVALID_INPUT, "overlapSeconds takes 0 to 2592000.", field="overlapSeconds")
+    old = await _listed(info, _public_id(input.public_id))
+    if old is None:
+        raise _unknown()
+    _within(frozenset(old.scopes), info.context.caller)
     try:
         text = await registry.rotate_key(
             info.context.database,
-            _public_id(input.public_id),
+            old.public_id,
             overlap=timedelta(seconds=input.overlap_seconds),
             tenant_id=info.context.caller.tenant.id,
             by=info.context.author,
@@ -89,6 +96,13 @@ async def customer_sessions_end(info: Info, input: Input[CustomerSessionsEndInpu
     context = info.context
     ended = await registry.end_sessions(context.database, context.caller.tenant.id, customer, by=context.author)
     return SessionsPayload(ended_at=ended)
+
+
+def _within(wanted: frozenset[Scope], caller: Caller) -> None:
+    """Nobody makes a key that may do what its maker may not."""
+    if not wanted or not wanted <= caller.scopes:
+        lacking = ", ".join(sorted(wanted - caller.scopes)) or "any"
+        raise BillingError(Code.FORBIDDEN, f"Your token lacks scopes of the key: {lacking}.", field="scopes")
 
 
 async def _made(info: Info, text: str) -> ApiTokenPayload:

@@ -75,13 +75,20 @@ def plan(row: Row) -> Plan:
     )
 
 
-async def load_plan(info: Info, price: str) -> Plan | None:
-    """A plan by its price; null where the price or its product has not arrived yet."""
+async def load_plan(info: Info, price: str, *, offered: bool = False) -> Plan | None:
+    """A plan by its price; null where the price or its product has not arrived yet.
+
+    `offered`: only what the caller could find in the list of plans. What somebody is subscribed to need not be offered.
+    """
     row = await info.context.one("prices", price)
-    if row is None:
+    if row is None or (offered and not _is_offered(row, info)):
         return None
     product = await info.context.one("products", row["product_id"])
     return plan(_with_product(row, product))
+
+
+def _is_offered(row: Row, info: Info) -> bool:
+    return row["type"] == "recurring" and (row["active"] or info.context.caller.customer is None)
 
 
 def _with_product(row: Row, product: Row | None) -> Row:

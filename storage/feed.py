@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any
 
 import asyncpg
@@ -16,7 +17,9 @@ REVISIONS = "revisions"
 INBOX = "inbox"
 _MAX_PAYLOAD = 7_500  # PostgreSQL refuses 8,000 bytes
 _RECONNECT = 1.0
-_BEAT = 0.5  # seconds between two questions whether the connection lives, and for the answer
+_BEAT = 0.5  # seconds between two looks at what is held, which also tell whether the connection lives
+_ANSWERS_WITHIN = 1.0
+_LOOKED_AFTER = 5_000  # scopes at a time
 
 
 async def announce(connection: Connection, scopes: Iterable[tuple[int, str]], revision: int) -> None:
@@ -59,6 +62,7 @@ class RevisionBook:
         self._known: OrderedDict[tuple[int, str], int] = OrderedDict()
         self._max_entries = max_entries
         self._gaps = 0
+        self._turn = 0
         self._watches: set[Watch] = set()
         self.listening = False
 
@@ -101,6 +105,14 @@ class RevisionBook:
         while len(self._known) > self._max_entries:
             self._known.popitem(last=False)
 
+    def held(self, most: int) -> list[tuple[int, str, int]]:
+        """Some of what is held, others the next time, as (tenant, scope, number)."""
+        if self._turn >= len(self._known):
+            self._turn = 0
+        found = list(islice(self._known.items(), self._turn, self._turn + most))
+        self._turn += len(found)
+        return [(tenant, scope, number) for (tenant, scope), number in found]
+
     def forget(self) -> None:
         """After a gap in hearing everything may have changed."""
         self._gaps += 1
@@ -111,8 +123,11 @@ class RevisionBook:
     def hear(self, payload: str) -> None:
         """Take in one announcement, also of scopes not held yet: one of them may be being read, as it was before."""
         number, scopes = orjson.loads(payload)
-        told = {(tenant_id, scope) for tenant_id, scope in scopes}
-        for scope in told:
+        self.learn(dict.fromkeys(map(tuple, scopes), number))
+
+    def learn(self, told: Mapping[tuple[int, str], int]) -> None:
+        """Take in numbers, and stir whoever waits for one of them."""
+        for scope, number in told.items():
             self.raise_to(scope, number)
         for watch in self._watches:
             if not watch.wanted.isdisjoint(told):
@@ -156,9 +171,24 @@ class Listener:
                     await asyncio.wait_for(lost.wait(), _BEAT)
                     return
                 # a connection that died without a word tells nothing, like one on which nothing happens
-                await connection.execute("select 1", timeout=_BEAT)
+                await self._look_after(connection)
         finally:
             connection.terminate()
+
+    async def _look_after(self, connection: "asyncpg.Connection[Any]") -> None:
+        """Read what is held again: who died between its commit and its announcement has told nobody."""
+        held = self._book.held(_LOOKED_AFTER) if self._book else []
+        tenants, scopes, numbers = zip(*held, strict=True) if held else ((), (), ())
+        rows = await connection.fetch(
+            "select r.tenant_id, r.scope, r.n from revisions r join unnest($1::bigint[], $2::text[], $3::bigint[])"
+            " as x (t, s, n) on r.tenant_id = x.t and r.scope = x.s where r.n > x.n",
+            tenants,
+            scopes,
+            numbers,
+            timeout=_ANSWERS_WITHIN,
+        )
+        if self._book and rows:
+            self._book.learn({(row["tenant_id"], row["scope"]): row["n"] for row in rows})
 
     def _on_revisions(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         if self._book:

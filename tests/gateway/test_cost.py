@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from gateway.cost import Bound, objects_in
 from gateway.runtime import Runtime
+from gateway.settings import Settings
 from storage.buckets import MemoryStore, Rate, RedisStore
 from storage.database import Database
 from tenants.context import Role
@@ -244,3 +245,20 @@ def test_objects_are_counted_in_any_json() -> None:
     assert objects_in({}) == 0
     assert objects_in({"a": {"b": [{}, {"c": {}}, 1, None]}}) == 4
     assert objects_in(orjson.loads("[" * 500 + "]" * 500)) == 0
+
+
+async def test_reading_a_new_document_is_paid_for_whatever_it_holds(opened: Database, two: Two) -> None:
+    settings = Settings(graphql_token_points=1_000, graphql_token_restore=0.001)
+    key = await issue_key(opened, two.clinic, role=Role.ADMIN, name="key")
+    async with endpoint_client(opened, settings=settings) as (client, _):
+        client.headers["authorization"] = f"Bearer {key}"
+        good = {"query": "{ viewer { role } }" + " " * 20_000}
+        first = (await client.post("/graphql", json=good)).json()["extensions"]["cost"]["throttle"]
+        again = (await client.post("/graphql", json=good)).json()["extensions"]["cost"]["throttle"]
+        spent = [1_000 - first["available"], first["available"] - again["available"]]
+        assert spent[0] - spent[1] == len(good["query"]) // 100  # once, not each time
+        bad = {"query": "{ nothing }" + " " * 60_000}
+        answers = [await client.post("/graphql", json={"query": f"{bad['query']}#{n}"}) for n in range(2)]
+        codes = [answer.json()["errors"][0]["extensions"]["code"] for answer in answers]
+        assert codes == ["GRAPHQL_VALIDATION_FAILED", "THROTTLED"]
+        assert int(answers[1].headers["retry-after"]) > 0

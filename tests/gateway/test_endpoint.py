@@ -13,6 +13,7 @@ from gateway.endpoint import RESPONSE_TYPE
 from gateway.runtime import Runtime
 from mirror.apply import Arrival, apply
 from mirror.snapshot import Source, snapshot
+from schema import ids
 from storage.database import Database, DatabaseUrl
 from tenants import tokens
 from tenants.context import Role
@@ -322,3 +323,35 @@ async def test_a_refusal_has_a_request_id_too(client: httpx.AsyncClient) -> None
         given = {"x-request-id": "request-0002", **headers}
         answer = await client.post("/graphql", content=b"[", headers=given)
         assert (answer.status_code in {400, 401, 406, 415}, answer.headers["x-request-id"]) == (True, "request-0002")
+
+
+async def test_a_customer_finds_no_plan_that_is_not_offered(
+    opened: Database, two: Two, opened_endpoint: tuple[httpx.AsyncClient, Runtime]
+) -> None:
+    """Neither by its id: its name may be for the tenant's own eyes. What it is subscribed to it sees."""
+    columns = "tenant_id, livemode, stripe_id, product_id, type, active, currency, nickname, billing_scheme,"
+    columns += " stamp, source, created,"
+    for name, type_, active in (
+        ("offered", "recurring", True),
+        ("old", "recurring", False),
+        ("once", "one_time", True),
+    ):
+        await opened.system.execute_query(
+            f"insert into prices ({columns} digest, data) select id, false, $1, 'prod_1', $2, $3, 'usd', $1,"
+            " 'per_unit', now(), 'api', now(), '\\x00', '{}' from tenants where slug = 'clinic'",
+            [name, type_, active],
+        )
+    client, runtime = opened_endpoint
+    session = runtime.sessions.mint(
+        tenant="clinic", customer="cus_1", livemode=False, now=datetime.now(UTC), lifetime=timedelta(minutes=5)
+    )
+    partner = await issue_key(opened, two.clinic, role=Role.PARTNER, name="key")
+    for token, seen in ((session, {"offered"}), (partner, {"offered", "old"})):
+        headers = {"authorization": f"Bearer {token}"}
+        found = set()
+        for name in ("offered", "old", "once"):
+            query = f'{{ plan(id: "{name}") {{ nickname }} node(id: "{ids.encode("Plan", name)}") {{ id }} }}'
+            data = (await client.post("/graphql", json={"query": query}, headers=headers)).json()["data"]
+            assert (data["plan"] is None) == (data["node"] is None)
+            found |= {name} if data["plan"] else set()
+        assert found == seen

@@ -15,11 +15,12 @@ from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import ClientConnection, connect
 
 from gateway.app import endpoint_of, graphql_socket
+from gateway.live import STILL_ALLOWED_EVERY
 from gateway.runtime import Runtime
 from storage import revisions
 from storage.database import Database
 from tenants.context import Role
-from tenants.registry import end_sessions, issue_key, revoke_key
+from tenants.registry import end_sessions, issue_key, revoke_key, save_tenant
 from tests.sandbox.server import serving
 from tests.support import node
 from tests.support.gateway import endpoint_client
@@ -252,6 +253,20 @@ async def test_a_connection_does_not_outlive_its_token(gateway: Gateway, kind: s
         elif kind == "sessions ended":
             await end_sessions(gateway.database, gateway.two.clinic.id, "cus_1")
         assert await closed(socket) == 4403
+
+
+async def test_a_connection_outlives_settings_that_are_not_its_own(gateway: Gateway) -> None:
+    """The tenant's name, or the end of its customers' sessions, is nothing to a partner's connection."""
+    async with talking(gateway) as socket:
+        await say(socket, id="1", type="subscribe", payload={"query": LIVE})
+        await end_sessions(gateway.database, gateway.two.clinic.id, None)
+        gateway.two.clinic.name = "Renamed"
+        await save_tenant(gateway.database, gateway.two.clinic)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.wait_closed(), 3 * STILL_ALLOWED_EVERY)
+        gateway.two.clinic.features = []
+        await save_tenant(gateway.database, gateway.two.clinic)
+        assert await closed(socket) == 4403  # that changes what it may do
 
 
 async def test_there_are_only_so_many_live_operations(gateway: Gateway) -> None:

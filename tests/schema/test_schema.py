@@ -21,6 +21,7 @@ from graphql.utilities import type_from_ast
 from gateway import graphql
 from gateway.examples import EXAMPLES
 from pages.graphiql import Example
+from schema.words import WORDS
 
 CHECKED_IN = (Path(__file__).parents[2] / "schema" / "schema.graphql").read_text(encoding="utf-8")
 SCHEMA: GraphQLSchema = build_schema(CHECKED_IN)
@@ -41,6 +42,8 @@ def _undescribed(schema: GraphQLSchema) -> Iterator[str]:
                 if not field.description:
                     yield f"{name}.{field_name}"
                 yield from (f"{name}.{field_name}({arg})" for arg, a in field.args.items() if not a.description)
+        elif isinstance(type_, GraphQLEnumType):
+            yield from (f"{name}.{word}" for word, value in type_.values.items() if not value.description)
         elif isinstance(type_, GraphQLInputObjectType):
             yield from (f"{name}.{field_name}" for field_name, f in type_.fields.items() if not f.description)
 
@@ -51,7 +54,7 @@ def test_every_type_field_argument_and_input_is_described() -> None:
 
 def test_the_check_for_descriptions_sees_what_is_missing() -> None:
     bare = build_schema("type Query { a(b: Int): C } enum C { D } input E { f: Int }")
-    assert set(_undescribed(bare)) == {"Query", "Query.a", "Query.a(b)", "C", "E", "E.f"}
+    assert set(_undescribed(bare)) == {"Query", "Query.a", "Query.a(b)", "C", "C.D", "E", "E.f"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
@@ -66,11 +69,19 @@ def test_each_example_of_graphiql_is_valid_with_its_variables(example: Example) 
 
 
 def test_enums_of_stripes_words_have_room_for_new_ones() -> None:
-    open_enums = {"SubscriptionStatus", "InvoiceStatus", "PaymentStatus", "Interval"}
+    open_enums = {"SubscriptionStatus", "InvoiceStatus", "PaymentStatus", "Interval", "CheckoutStatus"}
+    open_enums |= {"CheckoutPaymentStatus", "CollectionMethod"}
     for name in open_enums:
         enum = SCHEMA.type_map[name]
         assert isinstance(enum, GraphQLEnumType)
         assert "OTHER" in enum.values, name
+
+
+def test_no_word_is_explained_that_is_not_there() -> None:
+    for name, words in WORDS.items():
+        enum = SCHEMA.type_map[name]
+        assert isinstance(enum, GraphQLEnumType)
+        assert set(words) <= set(enum.values), name
 
 
 def test_every_mutation_takes_one_input_and_answers_a_payload_with_errors() -> None:

@@ -161,3 +161,36 @@ async def test_concurrent_bumps_of_crossing_scopes_neither_deadlock_nor_repeat(o
     assert found == {
         name: max(n for i, n in enumerate(numbers) if name in (names[i % 3 :] + names[: i % 3])[:2]) for name in names
     }
+
+
+async def test_a_change_that_nobody_announced_is_found_by_looking(opened: Database, two: Two) -> None:
+    """Whoever made it died between its commit and its announcement."""
+    book = RevisionBook(opened)
+    listening = asyncio.create_task(Listener(opened, book=book).run())
+    try:
+        while not book.listening:  # noqa: ASYNC110 (the book has no event for it)
+            await asyncio.sleep(0.01)
+        tenant = two.clinic.id
+        with bind_tenant(tenant):
+            before = (await book.numbers(tenant, [SCOPE]))[SCOPE]
+        with book.watching(tenant, [SCOPE]) as watch:
+            async with opened.system_transaction() as connection:
+                number = await revisions.bump(connection, {(tenant, SCOPE), (two.school.id, SCOPE)})
+            async with asyncio.timeout(10):
+                await watch.moved()
+        assert number > before
+        with bind_tenant(tenant):
+            assert (await book.numbers(tenant, [SCOPE]))[SCOPE] == number
+    finally:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+
+
+def test_everything_that_is_held_has_its_turn() -> None:
+    book = _book(_Reading(0))
+    book.learn({(TENANT, f"scope {n}"): n for n in range(7)})
+    turns = [book.held(3) for _ in range(4)]
+    assert [len(turn) for turn in turns] == [3, 3, 1, 3]
+    assert sorted(number for turn in turns[:3] for _, _, number in turn) == list(range(7))
+    assert turns[3] == turns[0]
