@@ -54,6 +54,8 @@ class Matrix:
     accounts: list[Account]
     callers: list[Caller]
     ids: dict[Key, str] = field(default_factory=dict)
+    spare: dict[tuple[int, str], list[str]] = field(default_factory=dict)
+    """Objects of each tenant's first customer that a mutation may use up."""
 
     async def ask(self, caller: Caller, query: str, variables: Any = None) -> tuple[bytes, dict[str, Any]]:
         """The answer, as bytes without what differs by the clock, and as data."""
@@ -106,8 +108,7 @@ async def matrix_of(database: Database) -> AsyncIterator[Matrix]:
         found = Matrix(client, runtime, accounts, [])
         for number, account in enumerate(accounts, 1):
             found.ids.update(await _fill(account, number))
-            assert await jobs.request(database.system, account.tenant.id, JobKind.BACKFILL)
-            assert await Jobs(database, account.stripe, livemode=False).work_once()
+            await _mirrored(account, JobKind.BACKFILL)
             await database.system.execute_query(
                 "update tenants set name = $2 where id = $1", [account.tenant.id, f"secret-{number}-name"]
             )
@@ -115,6 +116,19 @@ async def matrix_of(database: Database) -> AsyncIterator[Matrix]:
         for number in range(1, TENANTS + 1):
             found.callers.extend([one async for one in _callers(found, number, platform)])
         yield found
+
+
+async def provide(matrix: Matrix) -> None:
+    """Fill `spare`, for those who use things up."""
+    for number, account in enumerate(matrix.accounts, 1):
+        spare = await _spare(account, matrix.ids, number)
+        matrix.spare.update({(number, type_): ids for type_, ids in spare.items()})
+        await _mirrored(account, JobKind.RECONCILE)
+
+
+async def _mirrored(account: Account, kind: JobKind) -> None:
+    assert await jobs.request(account.database.system, account.tenant.id, kind)
+    assert await Jobs(account.database, account.stripe, livemode=False).work_once()
 
 
 async def _callers(matrix: Matrix, number: int, platform: str) -> AsyncIterator[Caller]:
@@ -132,6 +146,21 @@ async def _callers(matrix: Matrix, number: int, platform: str) -> AsyncIterator[
     )  # fmt: skip
     yield Caller(number, Role.CUSTOMER, {"authorization": f"Bearer {session}"})
     yield Caller(number, Role.PLATFORM, {"authorization": f"Bearer {platform}", "billing-tenant": tenant.slug})
+
+
+async def _spare(account: Account, known: Mapping[Key, str], number: int) -> dict[str, list[str]]:
+    customer = known[number, "Customer", 1]
+    found: dict[str, list[str]] = {"PaymentMethod": [], "Invoice": []}
+    for _ in Role:
+        card = await account.ask("POST", "/v1/payment_methods/pm_card_visa/attach", customer=customer)
+        await account.ask("POST", "/v1/invoiceitems", customer=customer, amount="500", currency="usd")
+        invoice = await account.ask(
+            "POST", "/v1/invoices", customer=customer, pending_invoice_items_behavior="include", auto_advance="false"
+        )
+        await account.ask("POST", f"/v1/invoices/{invoice['id']}/finalize", auto_advance="false")
+        found["PaymentMethod"].append(card["id"])
+        found["Invoice"].append(invoice["id"])
+    return found
 
 
 async def _fill(account: Account, number: int) -> dict[Key, str]:
