@@ -20,7 +20,7 @@ from tenants.safe_fetch import UnsafeAddressError, check_address
 
 @click.group()
 def audit() -> None:
-    """The audit log."""
+    """The audit log: what was done, and whether it is as it was written."""
 
 
 @audit.command("verify")
