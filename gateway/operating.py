@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import asyncpg
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, OperationalError
 
 from billing.pressure import Limits
 from billing.stripe_client import StripeGateway
@@ -23,6 +23,7 @@ from tenants.context import CLOSED
 from tenants.models import Tenant
 
 T = TypeVar("T")
+_OLDER = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 NEEDED = ("database_url", "gateway_app_password", "gateway_system_password")
 
 
@@ -85,15 +86,19 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
             yield database
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise UserError(f"{place} does not let the gateway's roles in: {error}") from None
-    except (DBConnectionError, ConnectionError) as error:
-        raise UserError(f"can't reach {place}: {error}") from None
+    except BrokenPipeError:
+        raise  # not the database's: who was reading our output has read enough
+    except (DBConnectionError, OSError) as error:
+        raise UserError(f"can't reach {place}: {error or 'no answer in time'}") from None
+    except OperationalError as error:
+        if not isinstance(error.__cause__, _OLDER):
+            raise
+        raise UserError(f"{place} has tables of another version: run `gateway migrate`") from None
 
 
 async def find_tenant(database: Database, slug: str, *, closed: bool = False) -> Tenant:
     """By its slug, as the system; raises UserError. One that was removed is found only where `closed` says so."""
-    found = None
-    if "\0" not in slug:
-        found = await Tenant.get_or_none(slug=slug, using_db=database.system)  # type: ignore[arg-type]
+    found = await Tenant.get_or_none(slug=slug, using_db=database.system)  # type: ignore[arg-type]
     if found is None:
         raise UserError(f"there is no tenant {slug}")
     if found.status == CLOSED and not closed:

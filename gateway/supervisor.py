@@ -198,7 +198,7 @@ class _Supervisor:
         write_private_shell(self._variables, {name: environment[name] for name in _FOR_COMMANDS})
         write_private_json(self._demo, made.as_json())
         print(self._watch.summary(), flush=True)
-        for line in made.lines():
+        for line in (*made.lines(), "", f"Operators' commands find their settings in {self._variables} (README.md)"):
             print(line, flush=True)
 
     def _launch(self, name: str, command: list[str], environment: dict[str, str]) -> None:

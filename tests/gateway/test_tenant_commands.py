@@ -222,3 +222,14 @@ def test_a_wrong_password_is_one_line(gateway: Operators) -> None:
     gateway.set(gateway_system_password="wrong-and-hidden")
     assert "does not let the gateway's roles in" in (error := gateway("tenants", "list").error)
     assert "wrong-and-hidden" not in error
+
+
+def test_tables_of_an_older_version_are_one_line(gateway: Operators) -> None:
+    gateway.ask("drop table platform_entries")
+    said = gateway("audit", "list", "--platform")
+    assert said.error.endswith("has tables of another version: run `gateway migrate`")
+
+
+def test_a_host_that_nobody_knows_is_one_line(gateway: Operators) -> None:
+    gateway.set(database_url="postgresql://me:hidden@nowhere.invalid/billing")
+    assert gateway("tenants", "list").error.startswith("can't reach the database billing on nowhere.invalid:5432")

@@ -116,7 +116,7 @@ def test_a_key_is_replaced_once_and_the_refusal_names_its_replacement(gateway: O
     assert gateway.state() == before
 
 
-@pytest.mark.parametrize("public_id", ["0" * 16, "nothing", "a\0b", "bgw_test_x"])
+@pytest.mark.parametrize("public_id", ["0" * 16, "nothing", "", "bgw_test_x"])
 def test_an_unknown_key_is_neither_rotated_nor_revoked(gateway: Operators, public_id: str) -> None:
     before = gateway.state()
     assert gateway("tokens", "rotate", public_id).error.startswith("there is no valid key")
@@ -140,7 +140,6 @@ def test_a_session_token_is_minted_for_a_customer_of_the_mirror_alone(gateway: O
         ("clinic", "cus_2"),
         ("clinic", "cus_gone"),
         ("clinic", "cus_live"),
-        ("clinic", "a\0b"),
         ("school", "cus_1"),
     ):
         said = gateway("tokens", "session", "--tenant", tenant, "--customer", customer)
