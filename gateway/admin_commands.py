@@ -87,7 +87,9 @@ def _explain(error: BillingError, slug: str, made: Tenant | None) -> NoReturn:
     answered = getattr(cause, "http_status", None) is not None
     reason = redact(getattr(cause, "user_message", None) or error.message) if answered else ""
     if error.code is Code.IDEMPOTENCY_KEY_REUSED:
-        told = "Stripe remembers an earlier try with other options for a day: repeat it with those"
+        told = (
+            f"Stripe keeps its answer to an earlier try for {slug} for a day: give the options of then, or another slug"
+        )
     elif answered:
         told = f"Stripe refused: {reason}"
     else:

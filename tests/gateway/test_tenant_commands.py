@@ -129,6 +129,17 @@ def test_stripes_own_reason_is_told_and_the_tenant_can_be_removed(gateway: Opera
     assert actions == ["tenantClose", "tenantCreate"]
 
 
+def test_an_answer_that_stripe_keeps_is_told_of_and_the_first_options_still_count(
+    gateway: Operators, sandbox: str
+) -> None:
+    gateway.set(stripe_api_base=sandbox)
+    far = ["--country", "NP", "--currency", "npr"]
+    first = add(gateway, "again", *far).error
+    assert "Stripe keeps its answer to an earlier try for again for a day" in add(gateway, "again").error
+    assert shown(gateway, "again")["account_id"] == "-"
+    assert add(gateway, "again", *far).error == first
+
+
 def test_what_was_removed_has_no_commands_until_it_is_added_again(gateway: Operators) -> None:
     add(gateway)
     assert gateway("tokens", "issue", "--tenant", "mercy", "--name", "key").code == 0
