@@ -23,6 +23,7 @@ $(STAMP): requirements-dev.lock pyproject.toml $(ASSETS)
 setup: $(STAMP) ## create .venv and install the locked dependencies
 
 example: setup ## build the example front end and serve it beside `make run`
+	@test -f .run/demo.json || { echo "make example needs the gateway: start 'make run' in another terminal" >&2; exit 2; }
 	$(BIN)/python -m examples.spa_build
 
 run: setup ## start gateway, sidecar, worker, sandbox and PostgreSQL with three demo tenants

@@ -1,13 +1,16 @@
 """The commands for what stands around keys: the audit log, identity providers, trusted documents."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
+from graphql import GraphQLSyntaxError, build_schema, validate
 
 from compliance import chain
-from gateway.admin_commands import find_tenant, operator, with_runtime
-from gateway.runtime import Runtime
+from gateway.document_limits import DocumentRefusedError, Documents
+from gateway.operating import Desk, at_desk, find_tenant, operator
 from gateway.user_error import UserError
 from gateway.wire import hash_of
 from tenants import registry
@@ -17,7 +20,7 @@ from tenants.safe_fetch import UnsafeAddressError, check_address
 
 @click.group()
 def audit() -> None:
-    """The audit log."""
+    """The audit log: what was done, and whether it is as it was written."""
 
 
 @audit.command("verify")
@@ -32,7 +35,7 @@ def verify(anchors: Path | None) -> None:
         known = chain.read_anchors(anchors.read_text("utf-8")) if anchors else []
     except ValueError as error:
         raise UserError(f"{anchors}: {error}") from None
-    found = with_runtime(lambda runtime: chain.verify(runtime.database, known))
+    found = at_desk(lambda desk: chain.verify(desk.database, known))
     for finding in found:
         click.echo(str(finding))
     if found:
@@ -41,22 +44,28 @@ def verify(anchors: Path | None) -> None:
 
 
 @audit.command("list")
-@click.argument("tenant")
+@click.argument("tenant", required=False)
+@click.option("--platform", is_flag=True, help="What was done with the platform's keys.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
-def list_entries(tenant: str, limit: int) -> None:
+def list_entries(tenant: str | None, *, platform: bool, limit: int) -> None:
     """A tenant's latest entries, the newest first: when, who, what, on which object, with what outcome and request."""
+    if (tenant is None) is not platform:
+        raise click.UsageError("name a tenant, or --platform")
 
-    async def work(runtime: Runtime) -> list[str]:
-        owner = await find_tenant(runtime, tenant)
-        rows = await runtime.database.system.execute_query_dict(
+    async def work(desk: Desk) -> list[dict[str, Any]]:
+        if tenant is None:
+            return await desk.database.system.execute_query_dict(
+                "select at, actor, action, target from platform_entries order by id desc limit $1", [limit]
+            )
+        owner = await find_tenant(desk.database, tenant, closed=True)
+        return await desk.database.system.execute_query_dict(
             "select at, actor, action, target, outcome, request_id from audit_entries where tenant_id = $1"
             " order by id desc limit $2",
             [owner.id, limit],
         )
-        return ["\t".join("-" if value is None else str(value) for value in row.values()) for row in rows]
 
-    for line in with_runtime(work):
-        click.echo(line)
+    for row in at_desk(work):
+        click.echo("\t".join("-" if value is None else str(value) for value in row.values()))
 
 
 @click.group()
@@ -73,14 +82,14 @@ def providers() -> None:
 def add_provider(tenant: str, issuer: str, jwks_url: str, claim: str, algorithms: tuple[str, ...]) -> None:
     """Register a provider, and print the audience that its tokens for this tenant must name."""
 
-    async def work(runtime: Runtime) -> str:
+    async def work(desk: Desk) -> str:
         try:
-            check_address(jwks_url, private=runtime.settings.gateway_private_providers)
+            check_address(jwks_url, private=desk.settings.gateway_private_providers)
         except UnsafeAddressError as error:
             raise UserError(f"--jwks-url: {error}") from None
-        owner = await find_tenant(runtime, tenant)
+        owner = await find_tenant(desk.database, tenant)
         return await registry.add_provider(
-            runtime.database,
+            desk.database,
             owner,
             issuer=issuer,
             jwks_url=jwks_url,
@@ -89,7 +98,7 @@ def add_provider(tenant: str, issuer: str, jwks_url: str, claim: str, algorithms
             by=operator(),
         )
 
-    click.echo(with_runtime(work))
+    click.echo(at_desk(work))
 
 
 @providers.command("list")
@@ -97,15 +106,15 @@ def add_provider(tenant: str, issuer: str, jwks_url: str, claim: str, algorithms
 def list_providers(tenant: str) -> None:
     """A tenant's providers: audience, issuer, keys, claim."""
 
-    async def work(runtime: Runtime) -> list[str]:
-        owner = await find_tenant(runtime, tenant)
-        rows = await runtime.database.system.execute_query_dict(
+    async def work(desk: Desk) -> list[str]:
+        owner = await find_tenant(desk.database, tenant)
+        rows = await desk.database.system.execute_query_dict(
             "select audience, issuer, jwks_url, claim from identity_providers where tenant_id = $1 order by id",
             [owner.id],
         )
         return ["\t".join(row.values()) for row in rows]
 
-    for line in with_runtime(work):
+    for line in at_desk(work):
         click.echo(line)
 
 
@@ -115,11 +124,11 @@ def list_providers(tenant: str) -> None:
 def remove_provider(tenant: str, audience: str) -> None:
     """Forget a provider: its tokens are refused from now on."""
 
-    async def work(runtime: Runtime) -> bool:
-        owner = await find_tenant(runtime, tenant)
-        return await registry.remove_provider(runtime.database, owner.id, audience, by=operator())
+    async def work(desk: Desk) -> bool:
+        owner = await find_tenant(desk.database, tenant)
+        return await registry.remove_provider(desk.database, owner.id, audience, by=operator())
 
-    if not with_runtime(work):
+    if not at_desk(work):
         raise UserError(f"{tenant} has no provider with the audience {audience}")
 
 
@@ -132,17 +141,46 @@ def documents() -> None:
 @click.argument("tenant")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def trust(tenant: str, files: tuple[Path, ...]) -> None:
-    """Register files with one document each, and print their hashes."""
-    texts = [(file.stem, file.read_text("utf-8")) for file in files]
-    found = {hash_of(text): (name, text) for name, text in texts}
+    """Register files with one document each, and print their hashes; none where one of them is wrong.
 
-    async def work(runtime: Runtime) -> None:
-        owner = await find_tenant(runtime, tenant)
-        await registry.trust_documents(runtime.database, owner.id, found, by=operator())
+    Each is held against the whole schema and the limits of documents, as the endpoint would.
+    """
+    texts = {file: _text(file) for file in files}
+    found = {hash_of(text): (file.stem, text) for file, text in texts.items()}
 
-    with_runtime(work)
+    async def work(desk: Desk) -> None:
+        owner = await find_tenant(desk.database, tenant)
+        _check(texts, Documents(desk.settings.document_limits()))
+        await registry.trust_documents(desk.database, owner.id, found, by=operator())
+
+    at_desk(work)
     for hash_, (name, _) in found.items():
         click.echo(f"{hash_}\t{name}")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: can't be read as UTF-8 text ({type(error).__name__})") from None
+
+
+def _check(texts: Mapping[Path, str], reader: Documents) -> None:
+    """Raises UserError, which names every file that is wrong and its first error."""
+    from gateway import graphql  # slow to import, and no other command of this module needs it
+
+    schema, wrong = build_schema(graphql.build().as_str()), []
+    for file, text in texts.items():
+        try:
+            document = reader.read(text)
+            errors = [error.message for error in validate(schema, document.node, max_errors=1)]
+            if not document.operations:
+                errors.append("it holds no operation")
+        except (DocumentRefusedError, GraphQLSyntaxError) as error:
+            errors = [str(getattr(error, "message", error))]
+        wrong += [f"{file}: {error}" for error in errors[:1]]
+    if wrong:
+        raise UserError(f"no document was registered: {'; '.join(wrong)}")
 
 
 @documents.command("list")
@@ -150,14 +188,14 @@ def trust(tenant: str, files: tuple[Path, ...]) -> None:
 def list_documents(tenant: str) -> None:
     """A tenant's documents: hash and name."""
 
-    async def work(runtime: Runtime) -> list[str]:
-        owner = await find_tenant(runtime, tenant)
-        rows = await runtime.database.system.execute_query_dict(
+    async def work(desk: Desk) -> list[str]:
+        owner = await find_tenant(desk.database, tenant)
+        rows = await desk.database.system.execute_query_dict(
             "select hash, name from trusted_documents where tenant_id = $1 order by name, hash", [owner.id]
         )
         return [f"{row['hash']}\t{row['name']}" for row in rows]
 
-    for line in with_runtime(work):
+    for line in at_desk(work):
         click.echo(line)
 
 
@@ -167,9 +205,9 @@ def list_documents(tenant: str) -> None:
 def forget(tenant: str, document_hash: str) -> None:
     """Take a document out of the list."""
 
-    async def work(runtime: Runtime) -> bool:
-        owner = await find_tenant(runtime, tenant)
-        return await registry.forget_document(runtime.database, owner.id, document_hash, by=operator())
+    async def work(desk: Desk) -> bool:
+        owner = await find_tenant(desk.database, tenant)
+        return await registry.forget_document(desk.database, owner.id, document_hash, by=operator())
 
-    if not with_runtime(work):
+    if not at_desk(work):
         raise UserError(f"{tenant} has no document {document_hash}")

@@ -1,54 +1,20 @@
-"""The commands that administer tenants and their keys, and print the schema."""
+"""The commands that administer tenants, and print the schema."""
 
-import asyncio
-import getpass
-import os
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import click
+from tortoise.exceptions import IntegrityError
 
-from billing.errors import BillingError
-from billing.onboarding import INDUSTRIES, Applicant, UnknownIndustryError, account_link, onboard
-from gateway.runtime import Runtime, open_runtime
-from gateway.settings import Settings
+from billing.errors import BillingError, Code
+from billing.onboarding import INDUSTRIES, Applicant, account_link, onboard
+from gateway.applicants import check_address, checked
+from gateway.operating import Desk, StripeDesk, at_desk, find_tenant, operator, with_stripe
 from gateway.user_error import UserError
-from tenants import audit, registry
-from tenants.audit import Author
-from tenants.context import DEFAULT_FEATURES, ROLE_SCOPES, Feature, Role, Scope
-from tenants.models import ApiToken, Tenant
-
-T = TypeVar("T")
-NEEDED = ("database_url", "gateway_app_password", "gateway_system_password", "stripe_api_key", "gateway_session_key")
-
-
-def with_runtime(work: Callable[[Runtime], Awaitable[T]]) -> T:
-    """Run something with all that a process holds, by the settings of the environment."""
-    settings = Settings.load(*NEEDED)
-
-    async def run() -> T:
-        async with open_runtime(settings) as runtime:
-            return await work(runtime)
-
-    return asyncio.run(run())
-
-
-async def find_tenant(runtime: Runtime, slug: str) -> Tenant:
-    """By its slug, as the system; raises UserError."""
-    found = await Tenant.get_or_none(slug=slug, using_db=runtime.database.system)  # type: ignore[arg-type]
-    if found is None:
-        raise UserError(f"there is no tenant {slug}")
-    return found
-
-
-def operator() -> Author:
-    """Who runs a command, for the audit log: an account of this machine."""
-    try:
-        return Author(f"operator:{getpass.getuser()}")
-    except (KeyError, OSError):  # a container's user may have no name
-        return Author(f"operator:{os.getuid()}")
+from observability.logs import redact
+from tenants import registry
+from tenants.context import CLOSED, DEFAULT_FEATURES, ROLE_SCOPES, Feature, Role, Scope
+from tenants.models import Tenant
 
 
 @click.group()
@@ -58,54 +24,123 @@ def tenants() -> None:
 
 @tenants.command("add")
 @click.argument("slug")
-@click.option("--name", required=True)
+@click.option("--name", required=True, help="The institution's, as its customers know it.")
 @click.option("--industry", type=click.Choice(sorted(INDUSTRIES)), required=True)
 @click.option("--mcc", help="Merchant category code, where it is not the industry's first.")
-@click.option("--country", default="US", show_default=True)
-@click.option("--currency", default="usd", show_default=True)
+@click.option("--country", default="US", show_default=True, help="Where it is at home: two letters of ISO 3166.")
+@click.option("--currency", default="usd", show_default=True, help="Of its account: three letters of ISO 4217.")
 @click.option("--email", required=True, help="Of the institution; Stripe writes there.")
-@click.option("--return-url", default="https://example.com/onboarded", show_default=True)
+@click.option(
+    "--return-url", default="https://example.com/onboarded", show_default=True, help="Where its people go on."
+)
 def add(
     slug: str, name: str, industry: str, mcc: str | None, country: str, currency: str, email: str, return_url: str
 ) -> None:
-    """Create a tenant with its account at Stripe, and print the link that completes it."""
+    """Create a tenant with its account at Stripe, and print the link on which the institution completes it.
 
-    async def work(runtime: Runtime) -> str:
-        applicant = Applicant(slug, name, industry, country.upper(), currency.lower(), email, mcc)
+    SLUG has 1 to 40 small letters, digits and hyphens. Repeat the command to go on after a fault, with other options
+    where Stripe refused the first; once the account is there, the same command prints a new link.
+    """
+    applicant = checked(Applicant(slug, name, industry, country.upper(), currency.lower(), email, mcc))
+    check_address("--return-url", return_url)
+
+    async def work(desk: StripeDesk) -> str:
+        await _go_on(desk, applicant)
+        made: Tenant | None = None
         try:
-            made = await onboard(
-                runtime.database, runtime.stripe, applicant, livemode=runtime.settings.livemode, by=operator()
-            )
-            return await account_link(runtime.stripe, made, return_url=return_url, refresh_url=return_url)
-        except (BillingError, UnknownIndustryError) as error:
-            raise UserError(str(error)) from None
+            made = await onboard(desk.database, desk.stripe, applicant, livemode=desk.settings.livemode, by=operator())
+            return await account_link(desk.stripe, made, return_url=return_url, refresh_url=return_url)
+        except BillingError as error:
+            _explain(error, slug, made)
+        except IntegrityError:
+            raise UserError(
+                f"{slug} is being added by somebody else: repeat the command to see how it stands"
+            ) from None
 
-    click.echo(with_runtime(work))
+    click.echo(with_stripe(work))
+
+
+async def _go_on(desk: StripeDesk, applicant: Applicant) -> None:
+    """A tenant that has the slug already must be the same; while it has no account it becomes what is wished now."""
+    found = await Tenant.get_or_none(slug=applicant.slug, using_db=desk.database.system)  # type: ignore[arg-type]
+    if found is None:
+        return
+    if found.livemode != desk.settings.livemode:
+        raise UserError(f"there is a tenant {found.slug} in {'live' if found.livemode else 'test'} mode")
+    columns = ("name", "industry", "country", "default_currency", "mcc")
+    changed = [column for column in columns if getattr(found, column) != getattr(applicant, column)]
+    if found.account_id:
+        if changed:
+            told = ", ".join(f"{column} {getattr(found, column)}" for column in changed)
+            raise UserError(f"{found.slug} has its account at Stripe already, with {told}")
+        return
+    if changed or found.status == CLOSED:
+        for column in changed:
+            setattr(found, column, getattr(applicant, column))
+        found.status = "pending"
+        await registry.save_tenant(desk.database, found, by=operator())
+
+
+def _explain(error: BillingError, slug: str, made: Tenant | None) -> NoReturn:
+    """Stripe's own reason where it gave one, and what can be done."""
+    cause = error.__cause__
+    answered = getattr(cause, "http_status", None) is not None
+    reason = redact(getattr(cause, "user_message", None) or error.message) if answered else ""
+    if error.code is Code.IDEMPOTENCY_KEY_REUSED:
+        told = (
+            f"Stripe keeps its answer to an earlier try for {slug} for a day: give the options of then, or another slug"
+        )
+    elif answered:
+        told = f"Stripe refused: {reason}"
+    else:
+        told = "Stripe can't be reached now"
+    if made is not None:
+        raise UserError(f"{told}. {slug} has its account; the same command prints a new link") from None
+    raise UserError(
+        f"{told}. {slug} is pending: repeat the command to go on, or `gateway tenants remove {slug}`"
+    ) from None
 
 
 @tenants.command("list")
-def list_tenants() -> None:
+@click.option("--all", "every", is_flag=True, help="Those that were removed too.")
+def list_tenants(*, every: bool) -> None:
     """Every tenant: slug, status, account, name."""
 
-    async def work(runtime: Runtime) -> list[Tenant]:
-        return await Tenant.all().using_db(runtime.database.system).order_by("slug")  # type: ignore[arg-type]
+    async def work(desk: Desk) -> list[Tenant]:
+        return await Tenant.all().using_db(desk.database.system).order_by("slug")  # type: ignore[arg-type]
 
-    for found in with_runtime(work):
-        click.echo(f"{found.slug}\t{found.status}\t{found.account_id or '-'}\t{found.name}")
+    for found in at_desk(work):
+        if every or found.status != CLOSED:
+            click.echo(f"{found.slug}\t{found.status}\t{found.account_id or '-'}\t{found.name}")
+
+
+_SHOWN = ("slug", "name", "industry", "mcc", "country", "default_currency", "livemode", "status", "features")
 
 
 @tenants.command("show")
 @click.argument("slug")
 def show(slug: str) -> None:
-    """One tenant: what it is, and how it stands with Stripe."""
+    """One tenant: what it is, what it has switched on, and how its account stands with Stripe."""
 
-    async def work(runtime: Runtime) -> Tenant:
-        return await find_tenant(runtime, slug)
+    async def work(desk: Desk) -> dict[str, object]:
+        found = await find_tenant(desk.database, slug, closed=True)
+        told = {name: getattr(found, name) for name in _SHOWN}
+        told |= {"origins": found.cors_origins, "trusted_only": found.trusted_only, "account_id": found.account_id}
+        rows = await desk.database.system.execute_query_dict(
+            "select charges_enabled, payouts_enabled, details_submitted, disabled_reason from accounts"
+            " where tenant_id = $1 and livemode = $2 and stripe_id = $3 and not deleted",
+            [found.id, found.livemode, found.account_id],
+        )
+        return told | (dict(rows[0]) if rows else {"charges_enabled": None})
 
-    found = with_runtime(work)
-    for name in ("slug", "name", "industry", "mcc", "country", "default_currency", "account_id", "status", "features"):
-        value = getattr(found, name)
-        click.echo(f"{name}\t{','.join(value) if isinstance(value, list) else value or '-'}")
+    for name, value in at_desk(work).items():
+        click.echo(f"{name}\t{_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (",".join(value) if isinstance(value, list) else str(value or "")) or "-"
 
 
 @tenants.command("set")
@@ -125,132 +160,45 @@ def set_tenant(
     trusted_only: bool | None,
 ) -> None:
     """Change what a tenant has: each option that is given replaces the whole of what it names."""
+    if not (features or no_features or origins or no_origins or trusted_only is not None):
+        raise click.UsageError("say what to set: --feature, --no-features, --origin, --no-origins, --trusted-only …")
+    if (features and no_features) or (origins and no_origins):
+        raise click.UsageError("--feature goes without --no-features, and --origin without --no-origins")
     for origin in origins:
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or not parts.netloc or f"{parts.scheme}://{parts.netloc}" != origin:
             raise UserError(f"{origin} is no origin: give scheme, host and port alone, as https://app.example.org")
 
-    async def work(runtime: Runtime) -> None:
-        found = await find_tenant(runtime, slug)
+    async def work(desk: Desk) -> None:
+        found = await find_tenant(desk.database, slug)
         if features or no_features:
             found.features = sorted(features)
         if origins or no_origins:
             found.cors_origins = sorted(origins)
         if trusted_only is not None:
             found.trusted_only = trusted_only
-        await registry.save_tenant(runtime.database, found, by=operator())
+        await registry.save_tenant(desk.database, found, by=operator())
 
-    with_runtime(work)
-
-
-@click.group()
-def tokens() -> None:
-    """API keys of tenants and of the platform, and customers' session tokens."""
+    at_desk(work)
 
 
-@tokens.command("issue")
-@click.option("--tenant", help="The tenant's slug; leave it out for a platform key.")
-@click.option("--role", type=click.Choice(["partner", "admin", "support"]), default="partner", show_default=True)
-@click.option("--scope", "scopes", multiple=True, type=click.Choice([scope.value for scope in Scope]))
-@click.option("--name", required=True, help="What it is for.")
-@click.option("--days", type=click.IntRange(1, 3650), help="How long it is valid.")
-def issue(tenant: str | None, role: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
-    """Make an API key; it is shown this once."""
+@tenants.command("remove")
+@click.argument("slug")
+def remove(slug: str) -> None:
+    """Close a tenant that never had an account at Stripe; its keys end.
 
-    async def work(runtime: Runtime) -> str:
-        if tenant is None:
-            livemode = runtime.settings.livemode
-            return await registry.issue_platform_key(runtime.database, name=name, livemode=livemode)
-        return await registry.issue_key(
-            runtime.database,
-            await find_tenant(runtime, tenant),
-            role=Role(role),
-            name=name,
-            scopes=[Scope(scope) for scope in scopes] or None,
-            expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
-            by=operator(),
-        )
+    It leaves the list, and `gateway tenants add` opens it again. What was audited of it stays.
+    """
 
-    click.echo(with_runtime(work))
-
-
-@tokens.command("list")
-@click.argument("tenant")
-def list_tokens(tenant: str) -> None:
-    """A tenant's keys by their public ids; secrets are stored nowhere."""
-
-    async def work(runtime: Runtime) -> list[ApiToken]:
-        owner = await find_tenant(runtime, tenant)
-        return await ApiToken.filter(tenant_id=owner.id).using_db(runtime.database.system).order_by("id")  # type: ignore[arg-type]
-
-    for found in with_runtime(work):
-        state = "revoked" if found.revoked_at else "valid"
-        click.echo(f"{found.public_id}\t{state}\t{found.role}\t{','.join(found.scopes)}\t{found.name}")
-
-
-@tokens.command("rotate")
-@click.argument("public_id")
-@click.option("--overlap-hours", type=click.FloatRange(0, 720), default=24.0, show_default=True)
-def rotate(public_id: str, overlap_hours: float) -> None:
-    """Make a new key in the place of another, which goes on for the overlap; the new one is shown this once."""
-
-    async def work(runtime: Runtime) -> str:
-        try:
-            return await registry.rotate_key(
-                runtime.database, public_id, overlap=timedelta(hours=overlap_hours), by=operator()
+    async def work(desk: Desk) -> None:
+        found = await find_tenant(desk.database, slug)
+        if not await registry.close_tenant(desk.database, found.id, by=operator()):
+            raise UserError(
+                f"{slug} has the account {found.account_id} at Stripe and stays: "
+                "revoke its keys (`gateway tokens revoke`) to let nobody in"
             )
-        except registry.UnknownTokenError:
-            raise UserError(f"there is no valid key {public_id}") from None
 
-    click.echo(with_runtime(work))
-
-
-@tokens.command("end")
-@click.argument("tenant")
-@click.option("--customer", help="The customer's id at Stripe; leave it out for all.")
-def end_sessions(tenant: str, customer: str | None) -> None:
-    """End the session tokens of a customer, or of all the tenant's, in every process."""
-
-    async def work(runtime: Runtime) -> None:
-        owner = await find_tenant(runtime, tenant)
-        await registry.end_sessions(runtime.database, owner.id, customer, by=operator())
-
-    with_runtime(work)
-
-
-@tokens.command("revoke")
-@click.argument("public_id")
-def revoke(public_id: str) -> None:
-    """End a key now, in every process."""
-
-    async def work(runtime: Runtime) -> None:
-        try:
-            await registry.revoke_key(runtime.database, public_id, by=operator())
-        except registry.UnknownTokenError:
-            raise UserError(f"there is no key {public_id}") from None
-
-    with_runtime(work)
-
-
-@tokens.command("session")
-@click.option("--tenant", required=True)
-@click.option("--customer", required=True, help="The customer's id at Stripe.")
-@click.option("--minutes", type=click.IntRange(1, 60), default=15, show_default=True)
-def session(tenant: str, customer: str, minutes: int) -> None:
-    """Mint a customer's session token."""
-
-    async def work(runtime: Runtime) -> str:
-        owner = await find_tenant(runtime, tenant)
-        await audit.record(runtime.database.system, owner.id, operator(), action="customerTokenCreate", target=customer)
-        return runtime.sessions.mint(
-            tenant=owner.slug,
-            customer=customer,
-            livemode=owner.livemode,
-            now=datetime.now(UTC),
-            lifetime=timedelta(minutes=minutes),
-        )
-
-    click.echo(with_runtime(work))
+    at_desk(work)
 
 
 @click.command()

@@ -40,6 +40,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands)
+@click.version_option(package_name="billing-gateway", message="%(package)s %(version)s")
 def cli() -> None:
     """A GraphQL billing gateway in front of Stripe Connect. `gateway run` starts all of it on this machine."""
 
@@ -54,7 +55,7 @@ def cli() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".run"),
     show_default=True,
-    help="Gets demo.json once all is ready.",
+    help="Gets demo.json and gateway.env, for as long as all is ready.",
 )
 def run(data: Path, port: int, sidecar_port: int, sandbox_port: int, run_folder: Path) -> None:
     """Start everything: PostgreSQL, a Stripe sandbox, gateway, sidecar, worker and three demo tenants."""
@@ -138,8 +139,8 @@ def migrate() -> None:
 
 
 for _module, _name, _help in (
-    ("admin_commands", "tenants", "Tenants: add, list, show, set."),
-    ("admin_commands", "tokens", "API keys and session tokens: issue, list, rotate, revoke, session, end."),
+    ("admin_commands", "tenants", "Tenants: add, list, show, set, remove."),
+    ("token_commands", "tokens", "API keys and session tokens: issue, list, rotate, revoke, session, end."),
     ("admin_commands", "schema", "Print the GraphQL schema."),
     ("mirror_commands", "inbox", "Stripe's events: status, show, replay, drain."),
     ("mirror_commands", "mirror", "The mirror: dump, diff, reconcile."),

@@ -154,6 +154,11 @@ async def seed(settings: Settings) -> Demo:
     """Make what is missing (a second start finds it all there), and fresh keys."""
     async with open_runtime(settings) as runtime:
         made = await asyncio.gather(*(_tenant(runtime, applicant, plans) for applicant, plans in TENANTS))
+        rows = await runtime.database.system.execute_query_dict(
+            "select public_id from platform_tokens where name = $1 and revoked_at is null", [_KEY_NAME]
+        )
+        for row in rows:
+            await registry.revoke_platform_key(runtime.database, row["public_id"])
         key = await registry.issue_platform_key(runtime.database, name=_KEY_NAME, livemode=settings.livemode)
         return Demo(settings, tuple(made), key)
 

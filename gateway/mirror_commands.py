@@ -9,8 +9,7 @@ import orjson
 
 from billing.mirroring import Mirroring
 from compliance import invariants as production
-from gateway.admin_commands import find_tenant, operator, with_runtime
-from gateway.runtime import Runtime
+from gateway.operating import Desk, StripeDesk, at_desk, find_tenant, operator, with_stripe
 from gateway.user_error import UserError
 from mirror.kinds import KINDS
 from storage.binding import bind_tenant
@@ -33,7 +32,7 @@ def inbox() -> None:
 @_JSON
 def status(*, as_json: bool) -> None:
     """How much waits, how old the oldest is, and what became of the last hour's events."""
-    _print(with_runtime(lambda runtime: events.status(runtime.database.system)), as_json=as_json)
+    _print(at_desk(lambda desk: events.status(desk.database.system)), as_json=as_json)
 
 
 @inbox.command("show")
@@ -41,7 +40,7 @@ def status(*, as_json: bool) -> None:
 @_JSON
 def show(event_id: str, *, as_json: bool) -> None:
     """One event: its state, outcome and attempts. The payload is not shown: it holds personal data."""
-    rows = with_runtime(lambda runtime: events.show(runtime.database.system, event_id))
+    rows = at_desk(lambda desk: events.show(desk.database.system, event_id))
     if not rows:
         raise UserError(f"there is no event {event_id}")
     for row in rows:
@@ -56,7 +55,7 @@ def replay(event_id: str | None, *, dead: bool, account: str | None) -> None:
     """Work on an event again, or on all dead letters; what the mirror has already changes nothing."""
     if (event_id is None) is not dead:
         raise UserError("name an event, or --dead")
-    count = with_runtime(lambda runtime: events.replay(runtime.database.system, event_id=event_id, account=account))
+    count = at_desk(lambda desk: events.replay(desk.database.system, event_id=event_id, account=account))
     click.echo(f"{count} events wait again")
     if not count and event_id:
         raise UserError(f"there is no event {event_id}, or its payload is no longer kept (EVENT_RETENTION_DAYS)")
@@ -66,15 +65,15 @@ def replay(event_id: str | None, *, dead: bool, account: str | None) -> None:
 def drain() -> None:
     """Work here until nothing is due."""
 
-    async def work(runtime: Runtime) -> int:
-        worker = Worker(runtime.database, runtime.stripe, runtime.settings.livemode)
+    async def work(desk: StripeDesk) -> int:
+        worker = Worker(desk.database, desk.stripe, desk.settings.livemode)
         count = 0
         while done := await worker.work_once():
             count += done
             await worker.rereads.finished()
         return count
 
-    click.echo(f"{with_runtime(work)} events worked on")
+    click.echo(f"{with_stripe(work)} events worked on")
 
 
 @click.command("invariants")
@@ -83,10 +82,10 @@ def drain() -> None:
 def invariants(context: click.Context, *, as_json: bool) -> None:
     """Check what must always hold, over all tenants and all data; ends with 1 where something is broken."""
 
-    async def check(runtime: Runtime) -> dict[str, int]:
-        return await production.check(runtime.database.system)
+    async def check(desk: Desk) -> dict[str, int]:
+        return await production.check(desk.database.system)
 
-    found = with_runtime(check)
+    found = at_desk(check)
     if as_json:
         _print(found, as_json=True)
     else:
@@ -110,20 +109,20 @@ def mirror() -> None:
 def dump(tenant: str, types: Sequence[str]) -> None:
     """Every object as it is mirrored, one JSON document a line."""
 
-    async def work(runtime: Runtime) -> None:
-        owner = await find_tenant(runtime, tenant)
-        await audit.record(runtime.database.system, owner.id, operator(), action="mirrorDump")
+    async def work(desk: Desk) -> None:
+        owner = await find_tenant(desk.database, tenant)
+        await audit.record(desk.database.system, owner.id, operator(), action="mirrorDump")
         with bind_tenant(owner.id):
             for kind in types or KINDS:
-                await _dump(runtime, owner, kind)
+                await _dump(desk, owner, kind)
 
-    with_runtime(work)
+    at_desk(work)
 
 
-async def _dump(runtime: Runtime, owner: Tenant, kind: str) -> None:
+async def _dump(desk: Desk, owner: Tenant, kind: str) -> None:
     after = ""
     while True:
-        rows = await runtime.database.app.execute_query_dict(
+        rows = await desk.database.app.execute_query_dict(
             f"select stripe_id, deleted, stamp, source, data from {KINDS[kind].table}"  # noqa: S608 (our own names)
             " where livemode = $1 and stripe_id > $2 order by stripe_id limit 500",
             [owner.livemode, after],
@@ -152,24 +151,28 @@ def diff(tenant: str, *, as_json: bool) -> None:
 @_TENANT
 @_JSON
 def reconcile(tenant: str, *, as_json: bool) -> None:
-    """The same, and repair it."""
+    """Hold a tenant's mirror against Stripe's lists, and bring what differs into the mirror from Stripe.
+
+    Prints each object that differed: its type, id, how (missing, changed or gone) and its fields. Nothing is
+    changed at Stripe. The worker does the same once a day.
+    """
     _sweep(tenant, repair=True, as_json=as_json)
 
 
 def _sweep(slug: str, *, repair: bool, as_json: bool) -> None:
-    async def work(runtime: Runtime) -> Report:
-        owner = await find_tenant(runtime, slug)
+    async def work(desk: StripeDesk) -> Report:
+        owner = await find_tenant(desk.database, slug)
         if not owner.account_id:
             raise UserError(f"{slug} has no account at Stripe yet")
-        way = Mirroring(runtime.stripe, owner.id, owner.account_id, owner.livemode, background=True)
+        way = Mirroring(desk.stripe, owner.id, owner.account_id, owner.livemode, background=True)
 
         async def save(_cursor: Cursor, report: Report) -> None:
             click.echo(f"{report.seen.total()} objects seen, {report.total} differ", err=True)
 
         with bind_tenant(owner.id):
-            return await Sweep(runtime.database, way, save, repair=repair).run()
+            return await Sweep(desk.database, way, save, repair=repair).run()
 
-    report = with_runtime(work)
+    report = with_stripe(work)
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=2))
     else:

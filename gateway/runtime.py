@@ -48,7 +48,7 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    """Everything that gateway, worker and command line share."""
+    """Everything that gateway, worker and the demo share."""
     if settings.gateway_failpoints:
         failpoints.arm(Path(settings.gateway_failpoints))
     logs.configure(level=settings.gateway_log_level, console=settings.gateway_log_format == "console")

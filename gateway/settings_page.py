@@ -7,7 +7,10 @@ from gateway.settings import Settings
 _HEAD = """# Settings
 
 All settings are environment variables; an empty one counts as unset. `gateway run` needs none of them: it makes its
-own. This page is written by `python -m gateway.settings_page` and compared with the code by a test.
+own, and writes those that operators' commands need to `.run/gateway.env`. Such a command needs `DATABASE_URL`,
+`GATEWAY_APP_PASSWORD` and `GATEWAY_SYSTEM_PASSWORD`, and names what it lacks besides.
+
+This page is written by `python -m gateway.settings_page` and compared with the code by a test.
 
 | variable | default | meaning |
 | --- | --- | --- |

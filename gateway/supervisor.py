@@ -13,7 +13,7 @@ from typing import Final
 from gateway.child import Child
 from gateway.database_keeper import DatabaseKeeper
 from gateway.local_ports import WantedPort, claim
-from gateway.private_file import write_private_json
+from gateway.private_file import write_private_json, write_private_shell
 from gateway.process_record import ProcessRecord
 from gateway.readiness import wait_until_ready
 from gateway.run_secrets import RunSecrets, load_or_make
@@ -25,12 +25,23 @@ from storage.folder_lock import FolderInUseError, FolderLock
 
 READY_TIMEOUT: Final = 55.0
 _HOST: Final = "127.0.0.1"
+_FOR_COMMANDS: Final = (
+    "DATABASE_URL",
+    "GATEWAY_APP_PASSWORD",
+    "GATEWAY_SYSTEM_PASSWORD",
+    "STRIPE_API_KEY",
+    "STRIPE_API_BASE",
+    "GATEWAY_SESSION_KEY",
+)
 _NOT_FOR_SIDECAR: Final = {"STRIPE_API_KEY", "STRIPE_API_BASE", "GATEWAY_SESSION_KEY", "GATEWAY_APP_PASSWORD"}
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Where `gateway run` keeps its data, where it writes demo.json, and which ports it takes (0: any free one)."""
+    """Where `gateway run` keeps its data, where it writes demo.json and gateway.env, and which ports it takes.
+
+    Port 0 is any free one.
+    """
 
     data: Path
     run_folder: Path
@@ -111,6 +122,7 @@ class _Supervisor:
     def __init__(self, options: RunOptions) -> None:
         self._options = options
         self._demo = options.run_folder / "demo.json"
+        self._variables = options.run_folder / "gateway.env"
         self._record = ProcessRecord(options.data / "processes.json")
         self._database = DatabaseKeeper(options.data / "postgresql", say=say)
         self._children: dict[str, Child] = {}
@@ -118,7 +130,7 @@ class _Supervisor:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        self._demo.unlink(missing_ok=True)
+        self._forget()
         if ended := self._record.end_leftovers():
             print(f"ended what a killed run had left: {', '.join(ended)}", flush=True)
         ports = claim(self._options.wanted_ports())
@@ -126,9 +138,13 @@ class _Supervisor:
             await self._start(ports)
             yield
         finally:
-            self._demo.unlink(missing_ok=True)
+            self._forget()
             await self._stop()
             self._record.remove()
+
+    def _forget(self) -> None:
+        for path in (self._demo, self._variables):
+            path.unlink(missing_ok=True)
 
     async def _start(self, ports: dict[str, int]) -> None:
         path = self._options.data / "secrets.json"
@@ -179,9 +195,10 @@ class _Supervisor:
 
         with self._watch.part("demo tenants"):
             made = await seed(Settings.of(environment))
+        write_private_shell(self._variables, {name: environment[name] for name in _FOR_COMMANDS})
         write_private_json(self._demo, made.as_json())
         print(self._watch.summary(), flush=True)
-        for line in made.lines():
+        for line in (*made.lines(), "", f"Operators' commands find their settings in {self._variables} (README.md)"):
             print(line, flush=True)
 
     def _launch(self, name: str, command: list[str], environment: dict[str, str]) -> None:

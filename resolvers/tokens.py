@@ -44,15 +44,18 @@ async def api_token_issue(info: Info, input: Input[ApiTokenIssueInput]) -> ApiTo
     wanted = ROLE_SCOPES[role] & caller.scopes if input.scopes is None else frozenset(input.scopes)
     _within(wanted, caller)
     tenant = await models.Tenant.get(id=caller.tenant.id)
-    text = await registry.issue_key(
-        info.context.database,
-        tenant,
-        role=role,
-        name=input.name,
-        scopes=sorted(wanted),
-        expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
-        by=info.context.author,
-    )
+    try:
+        text = await registry.issue_key(
+            info.context.database,
+            tenant,
+            role=role,
+            name=input.name,
+            scopes=sorted(wanted),
+            expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
+            by=info.context.author,
+        )
+    except registry.ScopesError as error:
+        raise BillingError(Code.INVALID_INPUT, str(error), field="scopes") from None
     return await _made(info, text)
 
 
@@ -72,6 +75,9 @@ async def api_token_rotate(info: Info, input: Input[ApiTokenRotateInput]) -> Api
             tenant_id=info.context.caller.tenant.id,
             by=info.context.author,
         )
+    except registry.ReplacedTokenError as error:
+        message = f"The key was replaced before, by {error.by}: that one can be rotated."
+        raise BillingError(Code.INVALID_INPUT, message, field="publicId") from None
     except registry.UnknownTokenError:
         raise _unknown() from None
     return await _made(info, text)

@@ -12,7 +12,7 @@ from storage.cache import LookupCache
 from storage.database import Database
 from storage.feed import RevisionBook
 from tenants import tokens
-from tenants.context import ROLE_SCOPES, Caller, Role, TenantInfo, scopes
+from tenants.context import CLOSED, ROLE_SCOPES, Caller, Role, TenantInfo, scopes
 from tenants.last_used import LastUsed
 from tenants.models import Tenant
 from tenants.providers import Providers, unverified_issuer
@@ -165,7 +165,10 @@ class Authenticator:
             async def load() -> TenantInfo:
                 return (await Tenant.get(id=tenant_id)).info()
 
-            return await self.cache.get("tenant", number, str(tenant_id), load)
+            found = await self.cache.get("tenant", number, str(tenant_id), load)
+        if found.status == CLOSED:
+            raise AuthenticationError(Refusal.UNAUTHENTICATED)
+        return found
 
     async def _tenant_by_slug(self, slug: str) -> TenantInfo:
         async def load() -> int:

@@ -48,6 +48,9 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
 }
 
 
+CLOSED = "closed"  # the status of a tenant that was removed: nobody is let in
+
+
 @dataclass(frozen=True, slots=True)
 class TenantInfo:
     """What a request needs to know of its tenant. `account` is the connected account's id at Stripe."""

@@ -80,6 +80,7 @@ class PlatformToken(Model):
     expires_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
     last_used_at = fields.DatetimeField(null=True)
+    replaced_by = fields.TextField(null=True)
 
     class Meta:
         table = "platform_tokens"

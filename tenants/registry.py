@@ -6,7 +6,9 @@ So does its entry in the audit log; `by` is who does it.
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from observability import logs
 from storage import revisions
 from storage.database import Connection, Database
 from storage.feed import announce
@@ -15,9 +17,23 @@ from tenants.audit import SYSTEM, Author
 from tenants.context import ROLE_SCOPES, Role, Scope
 from tenants.models import ApiToken, PlatformToken, Tenant
 
+log = logs.logger(__name__)
+
 
 class UnknownTokenError(LookupError):
     """No such key."""
+
+
+class ReplacedTokenError(UnknownTokenError):
+    """The key was rotated before: only the one in its place can be."""
+
+    def __init__(self, public_id: str, by: str) -> None:
+        super().__init__(f"{public_id} was already replaced by {by}")
+        self.by = by
+
+
+class ScopesError(ValueError):
+    """These scopes can't be a key's: the role can't have them, or there are none. The text is for people."""
 
 
 async def _settings_changed(connection: Connection, tenant_id: int) -> None:
@@ -34,6 +50,25 @@ async def save_tenant(database: Database, tenant: Tenant, *, by: Author = SYSTEM
         await audit.record(connection, tenant.id, by, action=action, target=tenant.account_id)
         await _settings_changed(connection, tenant.id)
     return tenant
+
+
+async def close_tenant(database: Database, tenant_id: int, *, by: Author = SYSTEM) -> bool:
+    """Close a tenant that never had an account at Stripe: its keys end, and nobody is let in; False for any other."""
+    async with database.system_transaction() as connection:
+        rows = await connection.execute_query_dict(
+            "update tenants set status = 'closed' where id = $1 and status = 'pending' and account_id is null"
+            " returning id",
+            [tenant_id],
+        )
+        if not rows:
+            return False
+        await connection.execute_query(
+            "update api_tokens set revoked_at = $2 where tenant_id = $1 and revoked_at is null",
+            [tenant_id, datetime.now(UTC)],
+        )
+        await audit.record(connection, tenant_id, by, action="tenantClose")
+        await _settings_changed(connection, tenant_id)
+    return True
 
 
 async def connection_changed(database: Database, tenant_id: int, *, status: str, at: datetime) -> bool:
@@ -60,9 +95,12 @@ async def issue_key(
     expires_at: datetime | None = None,
     by: Author = SYSTEM,
 ) -> str:
-    """Make an API key and return its text, which is stored nowhere."""
+    """Make an API key and return its text, which is stored nowhere. Without `scopes` it has all that its role may have.
+
+    Raises ScopesError for scopes beyond the role's, and for none: such a key would be of no use.
+    """
+    granted = sorted(_granted(role, scopes))
     text, key = tokens.generate(livemode=tenant.livemode)
-    granted = sorted(ROLE_SCOPES[role] if scopes is None else ROLE_SCOPES[role] & frozenset(scopes))
     async with database.system_transaction() as connection:
         await ApiToken.create(
             using_db=connection,  # type: ignore[arg-type]  # Tortoise's client by its protocol
@@ -80,17 +118,92 @@ async def issue_key(
     return text
 
 
-async def issue_platform_key(database: Database, *, name: str, livemode: bool) -> str:
-    """Make a key of the platform's own administrators."""
+def _granted(role: Role, scopes: Collection[Scope] | None) -> Collection[Scope]:
+    allowed = ROLE_SCOPES[role]
+    if scopes is None:
+        return allowed
+    if beyond := frozenset(scopes) - allowed:
+        raise ScopesError(
+            f"a {role} key can't have {', '.join(sorted(beyond))}; it may have {', '.join(sorted(allowed))}"
+        )
+    if not scopes:
+        raise ScopesError(f"a key needs a scope; a {role} key may have {', '.join(sorted(allowed))}")
+    return frozenset(scopes)
+
+
+async def issue_platform_key(
+    database: Database, *, name: str, livemode: bool, expires_at: datetime | None = None, by: Author = SYSTEM
+) -> str:
+    """Make a key of the platform's own administrators; returns its text, which is stored nowhere."""
     text, key = tokens.generate(livemode=livemode)
-    await PlatformToken.create(
-        using_db=database.system,  # type: ignore[arg-type]  # Tortoise's client by its protocol
-        public_id=key.public_id,
-        secret_hash=key.secret_hash,
-        name=name,
-        livemode=livemode,
-    )
+    async with database.system_transaction() as connection:
+        await PlatformToken.create(
+            using_db=connection,  # type: ignore[arg-type]  # Tortoise's client by its protocol
+            public_id=key.public_id,
+            secret_hash=key.secret_hash,
+            name=name,
+            livemode=livemode,
+            expires_at=expires_at,
+        )
+        await _platform_recorded(connection, by, "issue", key.public_id)
+    _platform_told(by, "issue", key.public_id)
     return text
+
+
+async def rotate_platform_key(database: Database, public_id: str, *, overlap: timedelta, by: Author = SYSTEM) -> str:
+    """As `rotate_key`, for a key of the platform's: no process keeps those, so each reads the change at once."""
+    now = datetime.now(UTC)
+    async with database.system_transaction() as connection:
+        rows = await connection.execute_query_dict(
+            "select * from platform_tokens where public_id = $1 and revoked_at is null"
+            " and (expires_at is null or expires_at > $2) for update",
+            [public_id, now],
+        )
+        old = _rotatable(rows, public_id)
+        text, key = tokens.generate(livemode=old["livemode"])
+        await connection.execute_query(
+            "insert into platform_tokens (public_id, secret_hash, name, livemode, expires_at)"
+            " values ($1, $2, $3, $4, $5)",
+            [key.public_id, key.secret_hash, old["name"], old["livemode"], old["expires_at"]],
+        )
+        await connection.execute_query(
+            "update platform_tokens set expires_at = least(expires_at, $2), replaced_by = $3 where public_id = $1",
+            [public_id, now + overlap, key.public_id],
+        )
+        await _platform_recorded(connection, by, "rotate", key.public_id)
+    _platform_told(by, "rotate", key.public_id)
+    return text
+
+
+async def revoke_platform_key(database: Database, public_id: str, *, by: Author = SYSTEM) -> None:
+    """End a key of the platform's now; raises UnknownTokenError."""
+    async with database.system_transaction() as connection:
+        rows = await connection.execute_query_dict(
+            "update platform_tokens set revoked_at = coalesce(revoked_at, $2) where public_id = $1 returning public_id",
+            [public_id, datetime.now(UTC)],
+        )
+        if not rows:
+            raise UnknownTokenError(public_id)
+        await _platform_recorded(connection, by, "revoke", public_id)
+    _platform_told(by, "revoke", public_id)
+
+
+async def _platform_recorded(connection: Connection, by: Author, action: str, public_id: str) -> None:
+    await connection.execute_query(
+        "insert into platform_entries (actor, action, target) values ($1, $2, $3)", [by.actor, action, public_id]
+    )
+
+
+def _platform_told(by: Author, action: str, public_id: str) -> None:
+    log.info("platform.key", action=action, key=public_id, actor=by.actor)
+
+
+def _rotatable(rows: list[dict[str, Any]], public_id: str) -> dict[str, Any]:
+    if not rows:
+        raise UnknownTokenError(public_id)
+    if rows[0]["replaced_by"]:
+        raise ReplacedTokenError(public_id, rows[0]["replaced_by"])
+    return rows[0]
 
 
 async def rotate_key(
@@ -98,7 +211,8 @@ async def rotate_key(
 ) -> str:
     """A new key with the rights of an old one, which goes on for the overlap; returns the new key's text.
 
-    `tenant_id` limits it to that tenant's keys. Raises UnknownTokenError for a key that is not there or has ended.
+    `tenant_id` limits it to that tenant's keys. Raises UnknownTokenError for a key that is not there or has ended,
+    ReplacedTokenError for one that was rotated before: two keys in the place of one would be one too many to end.
     """
     now = datetime.now(UTC)
     async with database.system_transaction() as connection:
@@ -107,9 +221,7 @@ async def rotate_key(
             " and ($2::bigint is null or tenant_id = $2) and (expires_at is null or expires_at > $3) for update",
             [public_id, tenant_id, now],
         )
-        if not rows:
-            raise UnknownTokenError(public_id)
-        old = rows[0]
+        old = _rotatable(rows, public_id)
         text, key = tokens.generate(livemode=old["livemode"])
         await connection.execute_query(
             "insert into api_tokens (tenant_id, public_id, secret_hash, name, role, scopes, livemode, expires_at)"

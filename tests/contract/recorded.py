@@ -110,10 +110,13 @@ ENOUGH = 0.95  # of the answers; each difference that stands is printed
 
 def main(arguments: list[str]) -> int:
     """Print the agreement, with every difference; 0 where enough agrees."""
-    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
-        print("usage: python -m tests.contract.recorded FOLDER", file=sys.stderr)
+    if len(arguments) != 1 or not arguments[0] or not Path(arguments[0]).is_dir():
+        print("usage: make recorded FOLDER=…, a folder with recordings", file=sys.stderr)
         return 2
     results = replay(Path(arguments[0]))
+    if not any(results.values()):
+        print(f"no recordings in {arguments[0]}", file=sys.stderr)
+        return 2
     for name, exchanges in results.items():
         agreed = sum(not one.differences for one in exchanges)
         print(f"{agreed}/{len(exchanges)} {name}")

@@ -8,7 +8,7 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from billing.errors import Code
-from gateway import access_commands, admin_commands, mirror_commands
+from gateway import access_commands, admin_commands, mirror_commands, token_commands
 from gateway.cli import cli
 from tenants.auth import Refusal
 from tests.docs import reading
@@ -56,7 +56,7 @@ def test_every_refusal_of_a_webhook_is_explained_with_its_status() -> None:
 
 
 def all_commands() -> set[tuple[str, ...]]:
-    groups = {"tenants": admin_commands.tenants, "tokens": admin_commands.tokens}
+    groups = {"tenants": admin_commands.tenants, "tokens": token_commands.tokens}
     groups |= {name: getattr(access_commands, name) for name in ("audit", "documents", "providers")}
     groups |= {"inbox": mirror_commands.inbox, "mirror": mirror_commands.mirror}
     assert all(isinstance(group, click.Group) for group in groups.values())

@@ -3,10 +3,15 @@
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from gateway import access_commands, admin_commands, mirror_commands, token_commands
 from gateway.cli import cli
 from gateway.settings import Settings
 
@@ -85,3 +90,59 @@ def test_a_taken_port_is_told_with_the_option_that_changes_it(empty_environment:
     assert code == 2
     assert err.startswith(f"gateway: can't listen on 127.0.0.1:{port}")
     assert "--port" in err
+
+
+def test_the_version_is_the_packages() -> None:
+    assert run("--version") == (0, f"billing-gateway {version('billing-gateway')}\n", "")
+
+
+def commands(group: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, group
+    if isinstance(group, click.Group):
+        for each, command in group.commands.items():
+            yield from commands(command, f"{name} {each}")
+
+
+GROUPS = [
+    *(("audit", access_commands.audit), ("providers", access_commands.providers)),
+    *(("documents", access_commands.documents), ("tenants", admin_commands.tenants)),
+    *(("schema", admin_commands.schema), ("tokens", token_commands.tokens), ("inbox", mirror_commands.inbox)),
+    *(("mirror", mirror_commands.mirror), ("invariants", mirror_commands.invariants)),
+]
+HELPS = [one for name, group in GROUPS for one in commands(group, name)]
+
+
+@pytest.mark.parametrize(("name", "command"), HELPS, ids=[name for name, _ in HELPS])
+def test_each_command_says_in_its_own_words_what_it_does(name: str, command: click.Command) -> None:
+    told = " ".join((command.help or "").split())
+    assert told.endswith(".")
+    assert len(told) > 20
+    assert not told.startswith("The same")
+    assert [other for other, each in HELPS if each is not command and each.help == command.help] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (["recorded"], "usage: make recorded FOLDER=…, a folder with recordings"),
+        (["recorded", "FOLDER={empty}"], "no recordings in {empty}"),
+        (["example"], "make example needs the gateway: start 'make run' in another terminal"),
+    ],
+)
+def test_a_target_without_what_it_needs_says_so_in_one_line(tmp_path: Path, target: list[str], said: str) -> None:
+    root = Path(__file__).parents[2]
+    told = [word.format(empty=tmp_path) for word in (*target, said)]
+    # beside a folder without .run, with this environment's Python, and nothing to be set up
+    given = ["-f", str(root / "Makefile"), "-o", "setup", f"BIN={Path(sys.executable).parent}", f"VENV={tmp_path}"]
+    (tmp_path / ".installed").touch()
+    done = subprocess.run(
+        ["make", "--silent", *given, "-o", str(tmp_path / ".installed"), *told[:-1]],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[0] == told[-1]
+    assert "Traceback" not in done.stderr

@@ -63,5 +63,12 @@ async def test_an_administrator_makes_and_rotates_every_kind_of_key(opened: Data
             made = await _do(client, key, ISSUE, name=role, role=role)
             assert made["errors"] == []
             assert made["apiToken"]["role"] == role
-            rotated = await _do(client, key, ROTATE, publicId=tokens.parse(made["token"]).public_id)
+            public_id = tokens.parse(made["token"]).public_id
+            rotated = await _do(client, key, ROTATE, publicId=public_id)
             assert rotated["apiToken"]["scopes"] == made["apiToken"]["scopes"]
+            twice = await _do(client, key, ROTATE, publicId=public_id)
+            assert (twice["token"], twice["errors"]) == (None, [{"code": "INVALID_INPUT", "field": "publicId"}])
+        before = await _count(opened)
+        odd = await _do(client, key, ISSUE, name="odd", role="SUPPORT", scopes=["READ", "CUSTOMERS_WRITE"])
+        assert (odd["token"], odd["errors"]) == (None, [{"code": "INVALID_INPUT", "field": "scopes"}])
+        assert await _count(opened) == before

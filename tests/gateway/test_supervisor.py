@@ -46,6 +46,10 @@ class Run:
     def demo(self) -> Path:
         return self.folder / "demo.json"
 
+    @property
+    def variables(self) -> Path:
+        return self.folder / "gateway.env"
+
     def start(self) -> subprocess.Popen[bytes]:
         self.lines.clear()
         options = ["--data", str(self.data), "--run-folder", str(self.folder), "--port", str(self.ports["gateway"])]
@@ -140,6 +144,50 @@ def secrets_of(run: Run) -> dict[str, Any]:
     return dict(json.loads((run.data / "secrets.json").read_text()))
 
 
+COMMANDS = 'set -a; . "$0"; set +a; python="$1"; shift; exec "$python" -m gateway "$@"'
+
+
+def command(run: Run, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """An operator's command, as README.md says it, in a shell that knows nothing else."""
+    return subprocess.run(
+        ["/bin/sh", "-c", COMMANDS, str(run.variables), sys.executable, *arguments],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+
+
+@pytest.mark.slow
+def test_commands_find_their_settings_in_a_file_of_the_run(run: Run) -> None:
+    run.variables.parent.mkdir(exist_ok=True)
+    run.variables.write_text("LEFT=over\n")
+    run.start()
+    run.until_ready()
+    assert stat.S_IMODE(run.variables.stat().st_mode) == 0o600
+    assert "LEFT" not in run.variables.read_text()
+    listed = command(run, "tenants", "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert [line.split("\t")[:2] for line in listed.stdout.splitlines()] == [
+        ["brightdesk", "active"],
+        ["mercy-health", "active"],
+        ["northfield", "active"],
+    ]
+    minted = command(
+        run,
+        "tokens",
+        "session",
+        "--tenant",
+        "mercy-health",
+        "--customer",
+        json.loads(run.demo.read_text())["tenants"][0]["customer"],
+    )  # with the key that signs, whose text has lines
+    assert (minted.returncode, minted.stdout.count(".")) == (0, 2)
+    assert run.end() == 0
+    assert not run.variables.exists()
+
+
 @pytest.mark.slow
 def test_it_starts_stops_and_starts_again_with_the_same_secrets(run: Run) -> None:
     run.start()
@@ -153,6 +201,7 @@ def test_it_starts_stops_and_starts_again_with_the_same_secrets(run: Run) -> Non
     assert run.end() == 0
     assert run.lines[-1] == "stopped"
     assert not run.demo.exists()
+    assert not run.variables.exists()
     assert not (run.data / "processes.json").exists()
     assert [name for name, process_id in processes.items() if alive(process_id)] == []
     assert processes_of(run.data / "postgresql" / "postgres") == []
@@ -160,6 +209,8 @@ def test_it_starts_stops_and_starts_again_with_the_same_secrets(run: Run) -> Non
     run.start()
     run.until_ready()
     assert secrets_of(run) == before
+    platform = [line.split("\t")[1] for line in command(run, "tokens", "list", "--platform").stdout.splitlines()]
+    assert platform == ["revoked", "valid"]  # each start has a fresh key, and ends the last one's
     assert run.end() == 0
 
 

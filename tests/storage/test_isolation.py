@@ -151,7 +151,7 @@ async def test_row_security_off_is_an_error_not_a_way_round(raw: asyncpg.Connect
         await raw.fetch("select * from customers")
 
 
-@pytest.mark.parametrize("table", ["inbox", "platform_tokens"])
+@pytest.mark.parametrize("table", ["inbox", "platform_entries", "platform_tokens"])
 async def test_tables_of_no_tenant_are_closed_to_the_application(opened: Database, two: Two, table: str) -> None:
     with bind_tenant(two.clinic.id):
         for statement in (f"select 1 from {table}", f"delete from {table}", f"insert into {table} default values"):

@@ -1,5 +1,6 @@
 """Tenants and keys are written with their revision, no secret is stored, and the audit log only grows."""
 
+import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
@@ -47,11 +48,76 @@ async def test_no_part_of_a_secret_is_stored(opened: Database, two: Two) -> None
         assert secret.encode().hex() not in row["stored"]
 
 
-async def test_a_key_stores_only_scopes_of_its_role(opened: Database, two: Two) -> None:
-    await issue_key(opened, two.clinic, role=Role.PARTNER, name="key", scopes=[Scope.READ, Scope.TENANT_ADMIN])
+@pytest.mark.parametrize(
+    ("role", "scopes", "said"),
+    [
+        (Role.PARTNER, [Scope.READ, Scope.TENANT_ADMIN], "a partner key can't have tenant:admin; it may have"),
+        (Role.SUPPORT, [Scope.CUSTOMERS_WRITE], "a support key can't have customers:write; it may have read"),
+        (Role.PARTNER, [], "a key needs a scope"),
+    ],
+)
+async def test_a_key_with_scopes_that_its_role_cannot_have_or_with_none_is_not_made(
+    opened: Database, two: Two, role: Role, scopes: list[Scope], said: str
+) -> None:
+    before = await _settings(opened, two.clinic.id)
+    with pytest.raises(registry.ScopesError, match=said):
+        await issue_key(opened, two.clinic, role=role, name="key", scopes=scopes)
+    with bind_tenant(two.clinic.id):
+        assert await ApiToken.all() == []
+        assert await opened.app.execute_query_dict("select 1 from audit_entries where action = 'apiTokenIssue'") == []
+    assert await _settings(opened, two.clinic.id) == before
+
+
+async def test_a_key_has_the_scopes_that_were_asked_for(opened: Database, two: Two) -> None:
+    await issue_key(opened, two.clinic, role=Role.PARTNER, name="key", scopes=[Scope.READ, Scope.CUSTOMERS_WRITE])
     with bind_tenant(two.clinic.id):
         (token,) = await ApiToken.all()
-    assert token.scopes == ["read"]
+    assert token.scopes == ["customers:write", "read"]
+
+
+async def test_a_key_is_replaced_once_also_by_two_at_once(opened: Database, two: Two) -> None:
+    old = tokens.parse(await issue_key(opened, two.clinic, role=Role.PARTNER, name="key")).public_id
+    rotations = (registry.rotate_key(opened, old, overlap=timedelta(hours=1)) for _ in range(2))
+    results = await asyncio.gather(*rotations, return_exceptions=True)
+    (text,) = [one for one in results if isinstance(one, str)]
+    (refused,) = [one for one in results if isinstance(one, registry.ReplacedTokenError)]
+    new = tokens.parse(text).public_id
+    assert (refused.by, str(refused)) == (new, f"{old} was already replaced by {new}")
+    rows = await opened.system.execute_query_dict("select public_id, replaced_by from api_tokens order by id")
+    assert [tuple(row.values()) for row in rows] == [(old, new), (new, None)]
+    count = await opened.system.execute_query_dict("select 1 from audit_entries where action = 'apiTokenRotate'")
+    assert len(count) == 1
+    assert await registry.rotate_key(opened, new, overlap=timedelta(0))
+
+
+async def test_a_tenant_without_an_account_can_be_closed_and_its_keys_end(opened: Database, two: Two) -> None:
+    pending = await new_tenant(opened, "pending", account_id=None, status="pending")
+    await issue_key(opened, pending, role=Role.PARTNER, name="key")
+    before = await _settings(opened, pending.id)
+    assert await registry.close_tenant(opened, pending.id, by=audit.Author("operator:ann"))
+    (row,) = await opened.system.execute_query_dict(
+        "select t.status, k.revoked_at from tenants t join api_tokens k on k.tenant_id = t.id where t.id = $1",
+        [pending.id],
+    )
+    assert row["status"] == "closed"
+    assert row["revoked_at"] is not None
+    (entry,) = await opened.system.execute_query_dict("select actor from audit_entries where action = 'tenantClose'")
+    assert entry["actor"] == "operator:ann"
+    assert await _settings(opened, pending.id) > before
+    assert not await registry.close_tenant(opened, pending.id)
+
+
+async def test_a_tenant_with_an_account_is_not_closed(opened: Database, two: Two) -> None:
+    await issue_key(opened, two.clinic, role=Role.PARTNER, name="key")
+    before = await _settings(opened, two.clinic.id)
+    assert not await registry.close_tenant(opened, two.clinic.id)
+    (row,) = await opened.system.execute_query_dict(
+        "select t.status, k.revoked_at, (select count(*) from audit_entries where action = 'tenantClose') as entries"
+        " from tenants t join api_tokens k on k.tenant_id = t.id where t.id = $1",
+        [two.clinic.id],
+    )
+    assert dict(row) == {"status": "active", "revoked_at": None, "entries": 0}
+    assert await _settings(opened, two.clinic.id) == before
 
 
 async def test_revoking_keeps_the_first_moment_and_an_unknown_key_is_an_error(opened: Database, two: Two) -> None:
