@@ -29,8 +29,8 @@ export function createFetcher({ endpoint, token }) {
 /** The answers of a live operation, until it is stopped; server-sent events, since a WebSocket bears no headers. */
 function live(endpoint, operation, headers) {
   headers.delete('Accept') // the package asks for text/event-stream
-  const client = createClient({ url: endpoint, headers: Object.fromEntries(headers), credentials: 'omit', retryAttempts: 0 })
-  const answers = client.iterate(operation)
+  const options = { headers: Object.fromEntries(headers), credentials: 'omit', retryAttempts: 0 }
+  const answers = createClient({ url: endpoint, ...options }).iterate(operation)
   return {
     [Symbol.asyncIterator]: () => ({
       next: () => answers.next().catch(async (error) => ({ done: false, value: await ending(error) })),
