@@ -13,13 +13,19 @@ let newest = 0;
 
 /** Does something, and shows the person what went wrong. */
 async function attempt(something: () => Promise<void>): Promise<void> {
-  tell("problem", "");
   try {
     await something();
   } catch (error) {
     if (error instanceof SignedOutError) signOut();
     else tell("problem", (error as Error).message);
   }
+}
+
+/** What the person begins takes the place of what was said before; what happens by itself does not. */
+function begin(something: () => Promise<void>): Promise<void> {
+  tell("problem", "");
+  tell("notice", "");
+  return attempt(something);
 }
 
 function signOut(): void {
@@ -61,7 +67,7 @@ function button(id: string, text: string, about: string, press: () => Promise<vo
   made.addEventListener("click", () => {
     if (made.ariaBusy) return; // not `disabled`: that would take the focus away
     made.ariaBusy = "true";
-    void attempt(press).finally(() => (made.ariaBusy = null));
+    void begin(press).finally(() => (made.ariaBusy = null));
   });
   return made;
 }
@@ -161,7 +167,7 @@ async function showCost(
   }
 }
 
-find("portal").addEventListener("click", () => void attempt(openPortal));
+find("portal").addEventListener("click", () => void begin(openPortal));
 void attempt(async () => {
   await refresh();
   follow(() => void attempt(refresh), (error) => void attempt(() => Promise.reject(error)));

@@ -97,7 +97,8 @@ function Examples({ examples }) {
   }
   if (valid.length === 0) return null
   return (
-    <DropdownMenu>
+    // not modal: that would hide the focusable page behind the menu from screen readers alone
+    <DropdownMenu modal={false}>
       <DropdownMenu.Button className="topbar-examples">Examples ▾</DropdownMenu.Button>
       <DropdownMenu.Content align="end">
         {valid.map((example) => (
