@@ -3,10 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
 
 from gateway.demo import EXAMPLE_ORIGIN
 from gateway.signatures import Signature
@@ -15,6 +20,7 @@ from pages.graphiql_build import install, tools
 from tenants.context import ROLE_SCOPES, Feature, Role
 
 PROJECT = Path(__file__).parent / "spa"
+_MINT = "mutation($customer: ID!) { customerTokenCreate(input: { customer: $customer }) { token errors { code } } }"
 
 
 def build(target: Path) -> None:
@@ -33,6 +39,44 @@ def build(target: Path) -> None:
             raise subprocess.CalledProcessError(done.returncode, arguments, done.stdout, done.stderr)
 
 
+class _Pages(SimpleHTTPRequestHandler):
+    """The built page; and, in the place of a tenant's back end, `/sign-in`, which sends a customer to it."""
+
+    def __init__(self, *args: Any, told: Path, **more: Any) -> None:
+        self.told = told
+        super().__init__(*args, **more)
+
+    def do_GET(self) -> None:
+        if self.path != "/sign-in":
+            return super().do_GET()
+        try:
+            address = signed_in(json.loads(self.told.read_text("utf-8")))
+        except (OSError, httpx.HTTPError):
+            return self.send_error(503, "The gateway does not answer: start `make run` first")
+        self.send_response(302)
+        self.send_header("Location", address)
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        return None
+
+
+def signed_in(told: Mapping[str, Any]) -> str:
+    """The page's address with a fresh token of the first demo tenant's customer, minted as its back end would."""
+    tenant = told["tenants"][0]
+    answer = httpx.post(
+        told["graphql"],
+        json={"query": _MINT, "variables": {"customer": tenant["customer"]}},
+        headers={"Authorization": f"Bearer {tenant['partner_key']}"},
+    )
+    token = answer.raise_for_status().json()["data"]["customerTokenCreate"]["token"]
+    return "/#" + urlencode({"api": told["graphql"], "token": token})
+
+
+def server(folder: Path, told: Path, port: int = 0) -> ThreadingHTTPServer:
+    """A server of the built page; `told` is what `make run` writes, read anew at each sign-in."""
+    return ThreadingHTTPServer(("127.0.0.1", port), partial(_Pages, directory=str(folder), told=told))
+
+
 def main() -> int:
     """Build, say what to open, and serve until interrupted."""
     target = PROJECT / "dist"
@@ -41,15 +85,12 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"{error.cmd[0]} failed:\n{error.output}{error.stderr}", file=sys.stderr)
         return 1
-    told = json.loads(Path(".run/demo.json").read_text("utf-8"))
-    tenant = told["tenants"][0]
-    print(f"Open {EXAMPLE_ORIGIN}/#api={told['graphql']}&token={tenant['customer_token']}")
-    handler = partial(SimpleHTTPRequestHandler, directory=str(target))
+    print(f"Open {EXAMPLE_ORIGIN}/sign-in   (each visit signs in anew, for fifteen minutes)")
     with (
-        ThreadingHTTPServer(("127.0.0.1", int(EXAMPLE_ORIGIN.rpartition(":")[2])), handler) as server,
+        server(target, Path(".run/demo.json"), int(EXAMPLE_ORIGIN.rpartition(":")[2])) as serving,
         suppress(KeyboardInterrupt),
     ):
-        server.serve_forever()
+        serving.serve_forever()
     return 0
 
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -16,6 +16,7 @@ from gateway.execution import Service
 from gateway.live import Socket, Streams
 from gateway.runtime import Runtime, open_runtime
 from gateway.settings import Settings
+from gateway.wire import JSON, BadRequestError, refusal, respond
 from pages import graphiql
 
 PATH = "/graphql"
@@ -27,6 +28,14 @@ async def _graphql(request: Request) -> Response:
         return graphiql.respond(endpoint=PATH, examples=examples.EXAMPLES)
     endpoint: Endpoint = request.app.state.endpoint
     return await endpoint(request)
+
+
+async def _root(request: Request) -> Response:
+    """A person's browser is led to GraphiQL; a program is told that here is nothing."""
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(PATH, status_code=302, headers={"Cache-Control": "no-store", "Vary": "Accept"})
+    error = BadRequestError(404, "NOT_FOUND", f"There is nothing here: the API is at {PATH}.")
+    return respond(refusal(error), error.status, JSON, {"Vary": "Accept"})
 
 
 def endpoint_of(runtime: Runtime) -> Endpoint:
@@ -52,6 +61,7 @@ def create_app(settings: Settings) -> Starlette:
             yield
 
     routes = [
+        Route("/", _root, methods=["GET"]),
         Route(PATH, _graphql, methods=["GET", "POST", "OPTIONS"]),
         WebSocketRoute(PATH, graphql_socket),
         graphiql.static_files(),

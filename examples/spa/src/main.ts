@@ -1,130 +1,174 @@
-// A page of one customer: reads, three mutations, and live updates.
-import { Client, cacheExchange, fetchExchange } from "@urql/core";
-import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
-import { createClient } from "graphql-ws";
+// A page of one customer: what it has, what it can do about it, and live updates.
+import { SignedOutError, accepted, act, ask, follow } from "./api";
+import { confirmed, element, fill, find, keepingFocus, tell } from "./dom";
 import type { OverviewQuery } from "./gql/graphql";
-import { Cancel, Changes, Checkout, Overview, Portal } from "./operations";
+import { Cancel, Change, Checkout, Overview, Portal, Preview } from "./operations";
+import { forgetSession, here } from "./session";
+import { day, invoiceState, isEnding, isRunning, locale, moment, nameOf, priceOf, stateOf } from "./words";
+import type { Invoice, Plan, Subscription } from "./words";
 
-const given = new URLSearchParams(location.hash.slice(1));
-const api = given.get("api") ?? "http://127.0.0.1:8000/graphql";
-const token = given.get("token") ?? "";
-let revision: string | undefined;
+let plans: Plan[] = [];
+let allowed = new Set<string>();
+let newest = 0;
 
-const client = new Client({
-  url: api,
-  exchanges: [cacheExchange, fetchExchange],
-  requestPolicy: "network-only",
-  preferGetMethod: false,
-  fetchOptions: () => ({
-    headers: {
-      Authorization: `Bearer ${token}`,
-      // whichever process answers, it knows of what this page has seen
-      ...(revision ? { "Billing-Min-Revision": revision } : {}),
-    },
-  }),
-});
-
-const find = (id: string): HTMLElement => document.getElementById(id)!;
-const money = (price: { amount: number; currency: string } | null | undefined): string => {
-  if (!price) return "";
-  const format = new Intl.NumberFormat(undefined, { style: "currency", currency: price.currency.toUpperCase() });
-  const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
-  return format.format(price.amount / 10 ** digits);
-};
-
-function complain(text: string | undefined): void {
-  find("problem").hidden = !text;
-  find("problem").textContent = text ?? "";
+/** Does something, and shows the person what went wrong. */
+async function attempt(something: () => Promise<void>): Promise<void> {
+  try {
+    await something();
+  } catch (error) {
+    if (error instanceof SignedOutError) signOut();
+    else tell("problem", (error as Error).message);
+  }
 }
 
-// The answer of an operation; what is wrong is shown to the person.
-async function run<Data, Variables extends object>(
-  document: TypedDocumentNode<Data, Variables>,
-  variables: Variables,
-  mutates = false,
-): Promise<Data | undefined> {
-  const result = await (mutates ? client.mutation(document, variables) : client.query(document, variables)).toPromise();
-  complain(result.error?.message);
-  return result.data;
+/** What the person begins takes the place of what was said before; what happens by itself does not. */
+function begin(something: () => Promise<void>): Promise<void> {
+  tell("problem", "");
+  tell("notice", "");
+  return attempt(something);
 }
 
-function item(list: string, text: string, ...more: HTMLElement[]): void {
-  const row = document.createElement("li");
-  const words = document.createElement("span");
-  words.textContent = text;
-  row.append(words, ...more);
-  find(list).append(row);
+function signOut(): void {
+  forgetSession();
+  find("account").hidden = true;
+  find("signed-out").hidden = false;
 }
 
-function button(text: string, act: () => Promise<void>): HTMLElement {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = text;
+async function refresh(): Promise<void> {
+  const mine = ++newest;
+  const data = await ask(Overview, { locale });
+  if (mine === newest) keepingFocus(() => show(data)); // else a later question is under way
+}
+
+function show(data: OverviewQuery): void {
+  plans = data.plans.nodes;
+  allowed = new Set(data.mutations?.fields?.map(({ name }) => name));
+  find("who").textContent = `${data.viewer.customer?.email ?? "You"} at ${data.viewer.tenant.name}`;
+  find("portal").hidden = !allowed.has("portalSessionCreate");
+  fill("subscriptions", data.subscriptions.nodes.map(subscriptionRow), "You have no subscription yet: choose a plan.");
+  fill("plans", plans.map(planRow), "No plans are offered at the moment.");
+  fill("invoices", data.invoices.nodes.map(invoiceRow), "No invoices yet.");
+  find("account").hidden = false;
+}
+
+function row(words: (Node | string)[], asOf: string | undefined, ...buttons: HTMLElement[]): HTMLElement {
+  const made = element("li", {}, element("span", {}, ...words));
+  if (asOf) {
+    const time = element("time", { dateTime: asOf }, moment(asOf));
+    made.append(element("small", { className: "quiet" }, "as of ", time));
+  }
+  made.append(...buttons);
+  return made;
+}
+
+/** The id lets the focus find the button again after a refresh; `about` tells apart what looks alike. */
+function button(id: string, text: string, about: string, press: () => Promise<void>): HTMLElement {
+  const made = element("button", { type: "button", id, ariaLabel: `${text}: ${about}` }, text);
   made.addEventListener("click", () => {
-    made.disabled = true;
-    void act().finally(() => (made.disabled = false));
+    if (made.ariaBusy) return; // not `disabled`: that would take the focus away
+    made.ariaBusy = "true";
+    void begin(press).finally(() => (made.ariaBusy = null));
   });
   return made;
 }
 
-function show(data: OverviewQuery): void {
-  for (const list of ["plans", "subscriptions", "invoices"]) find(list).replaceChildren();
-  find("who").textContent = `${data.viewer.customer?.email ?? "You"} at ${data.viewer.tenant.name}`;
-  for (const plan of data.plans.nodes) {
-    item("plans", `${plan.name}, ${money(plan.price)} per ${plan.interval.toLowerCase()}`, button("Subscribe", () => buy(plan.id)));
-  }
-  for (const one of data.subscriptions.nodes) {
-    const names = one.items.map((each) => each.plan?.name ?? "").join(", ");
-    const state = one.cancelAtPeriodEnd ? "ends with the period" : one.status.toLowerCase();
-    const cancel = one.status === "ACTIVE" && !one.cancelAtPeriodEnd ? [button("Cancel", () => end(one.id))] : [];
-    item("subscriptions", `${names}: ${state}`, ...cancel);
-    find("as-of").textContent = one.freshness.asOf;
-  }
-  for (const one of data.invoices.nodes) {
-    item("invoices", `${one.number ?? one.id}: ${one.status.toLowerCase()}, ${money(one.total)}`);
-  }
+function planRow(plan: Plan): HTMLElement {
+  const buttons = allowed.has("checkoutSessionCreate")
+    ? [button(`buy-${plan.id}`, "Subscribe", plan.name, () => buy(plan))]
+    : [];
+  return row([`${plan.name}, ${priceOf(plan)}`], undefined, ...buttons);
 }
 
-async function refresh(): Promise<void> {
-  const data = await run(Overview, {});
-  if (data) show(data);
+function subscriptionRow(one: Subscription): HTMLElement {
+  const offered: [string, string, boolean, () => Promise<void>][] = [
+    ["subscriptionChange", "Change plan", !isEnding(one) && othersThan(one).length > 0, () => changePlan(one)],
+    ["subscriptionCancel", "Cancel", !isEnding(one), () => cancel(one)],
+    ["portalSessionCreate", "Keep it", isEnding(one), openPortal], // Stripe's portal takes a cancellation back
+  ];
+  const buttons = offered
+    .filter(([mutation, , possible]) => isRunning(one) && possible && allowed.has(mutation))
+    .map(([mutation, text, , press]) => button(`${mutation}-${one.id}`, text, nameOf(one), press));
+  return row([`${nameOf(one)}: ${stateOf(one)}`], one.freshness.asOf, ...buttons);
 }
 
-async function buy(plan: string): Promise<void> {
-  const data = await run(Checkout, { plan, back: location.href, key: crypto.randomUUID() }, true);
-  const made = data?.checkoutSessionCreate;
-  if (made?.checkoutSession?.url) location.assign(made.checkoutSession.url);
-  else complain(made?.errors[0]?.message);
+function invoiceRow(one: Invoice): HTMLElement {
+  const name = `Invoice ${one.number ?? `of ${day(one.created)}`}`;
+  const link = one.hostedInvoiceUrl ? element("a", { href: one.hostedInvoiceUrl }, name) : name;
+  return row([link, `: ${one.total?.formatted ?? ""}, ${invoiceState(one)}`], one.freshness.asOf);
 }
 
-async function end(subscription: string): Promise<void> {
-  const data = await run(Cancel, { subscription, key: crypto.randomUUID() }, true);
-  complain(data?.subscriptionCancel.errors[0]?.message);
-  revision = data?.subscriptionCancel.revision ?? revision;
+async function buy(plan: Plan): Promise<void> {
+  const data = await act(Checkout, { plan: plan.id, back: here, key: crypto.randomUUID() });
+  location.assign(accepted(data.checkoutSessionCreate).checkoutSession!.url!);
+}
+
+async function openPortal(): Promise<void> {
+  const data = await act(Portal, { back: here });
+  location.assign(accepted(data.portalSessionCreate).url!);
+}
+
+async function cancel(one: Subscription): Promise<void> {
+  const ends = day(one.status === "TRIALING" ? one.trialEnd : one.currentPeriodEnd);
+  const sure = await confirmed(`Cancel ${nameOf(one)}?`, "Cancel the subscription", (body) =>
+    body.append(element("p", {}, `It goes on until ${ends} and is not renewed.`)),
+  );
+  if (!sure) return;
+  accepted((await act(Cancel, { subscription: one.id, key: crypto.randomUUID() })).subscriptionCancel);
+  tell("notice", `${nameOf(one)} ends on ${ends}.`);
   await refresh();
 }
 
-find("portal").addEventListener("click", async () => {
-  const data = await run(Portal, { back: location.href }, true);
-  if (data?.portalSessionCreate.url) location.assign(data.portalSessionCreate.url);
-  else complain(data?.portalSessionCreate.errors[0]?.message);
-});
+/** What the subscription can be changed to: a plan of its own currency. */
+function othersThan({ items }: Subscription): Plan[] {
+  const [item, more] = items;
+  if (more) return []; // a subscription to several plans is changed in the portal
+  return plans.filter(({ id, price }) => id !== item?.plan?.id && price?.currency === item?.plan?.price?.currency);
+}
 
-const live = createClient({
-  url: api.replace(/^http/, "ws"),
-  connectionParams: { Authorization: `Bearer ${token}` },
+async function changePlan(one: Subscription): Promise<void> {
+  const option = (plan: Plan) => element("option", { value: plan.id }, `${plan.name}, ${priceOf(plan)}`);
+  const choice = element("select", { id: "choice" }, ...othersThan(one).map(option));
+  const sure = await confirmed(`Change ${nameOf(one)}`, "Change the plan", (body, yes) => {
+    const cost = element("div", { role: "status" });
+    body.append(element("label", { htmlFor: "choice" }, "New plan"), choice, cost);
+    const preview = () => void showCost(one, choice, cost, yes);
+    choice.addEventListener("change", preview);
+    preview();
+  });
+  if (!sure) return;
+  // A key for each decision: however often it is sent, the change is made once.
+  const given = { subscription: one.id, plan: choice.value, key: crypto.randomUUID() };
+  accepted((await act(Change, given)).subscriptionChange);
+  tell("notice", `Your plan is now ${choice.selectedOptions[0]?.text ?? "changed"}.`);
+  await refresh();
+}
+
+/** Shows what the chosen plan would cost, by Stripe's own preview; until it is known nobody can consent to it. */
+async function showCost(
+  one: Subscription,
+  choice: HTMLSelectElement,
+  cost: HTMLElement,
+  yes: HTMLButtonElement,
+): Promise<void> {
+  const plan = choice.value;
+  yes.disabled = true;
+  cost.textContent = "Asking what it costs…";
+  try {
+    const data = await act(Preview, { subscription: one.id, plan, locale });
+    if (plan !== choice.value) return; // another one was chosen meanwhile
+    const { lines, amountDue } = accepted(data.subscriptionChangePreview).preview!;
+    const rows = lines.map(({ description, amount }) => element("li", {}, `${description}: ${amount?.formatted}`));
+    const total = element("strong", {}, amountDue?.formatted ?? "");
+    cost.replaceChildren(element("ul", {}, ...rows), element("p", {}, "Your next invoice: ", total));
+    yes.disabled = false;
+  } catch (error) {
+    if (plan !== choice.value) return;
+    cost.textContent = error instanceof SignedOutError ? "Your session has ended." : (error as Error).message;
+  }
+}
+
+find("portal").addEventListener("click", () => void begin(openPortal));
+void attempt(async () => {
+  await refresh();
+  follow(() => void attempt(refresh), (error) => void attempt(() => Promise.reject(error)));
 });
-live.subscribe<{ billingChanged: { revision: string } }>(
-  { query: Changes },
-  {
-    next: ({ data }) => {
-      if (!data) return;
-      revision = data.billingChanged.revision;
-      find("revision").textContent = revision;
-      void refresh();
-    },
-    error: () => complain("The connection for live updates has ended. Reload the page."),
-    complete: () => {},
-  },
-);
-void refresh();

@@ -2,23 +2,38 @@
 import { graphql } from "./gql";
 
 export const Overview = graphql(`
-  query Overview {
+  query Overview($locale: String!) {
     viewer { customer { email name } tenant { name } }
+    # what the tenant does not allow its customers is not in their schema
+    mutations: __type(name: "Mutation") { fields { name } }
     plans(first: 20, filter: { active: true }) {
-      nodes { id name interval price { amount currency } }
+      nodes { id name interval intervalCount price { currency formatted(locale: $locale) } }
     }
     subscriptions(first: 10) {
       nodes {
         id
         status
+        statusRaw
         cancelAtPeriodEnd
+        cancelAt
+        trialEnd
+        endedAt
         currentPeriodEnd
-        items { plan { name } }
+        items { plan { id name price { currency } } }
         freshness { asOf }
       }
     }
     invoices(first: 10) {
-      nodes { id number status total { amount currency } hostedInvoiceUrl }
+      nodes {
+        id
+        number
+        status
+        statusRaw
+        created
+        total { formatted(locale: $locale) }
+        hostedInvoiceUrl
+        freshness { asOf }
+      }
     }
   }
 `);
@@ -41,14 +56,38 @@ export const Portal = graphql(`
   }
 `);
 
-export const Cancel = graphql(`
-  mutation Cancel($subscription: ID!, $key: String!) {
-    subscriptionCancel(input: { subscription: $subscription, idempotencyKey: $key }) {
-      subscription { id cancelAtPeriodEnd }
-      revision
+export const Preview = graphql(`
+  mutation Preview($subscription: ID!, $plan: ID!, $locale: String!) {
+    subscriptionChangePreview(input: { subscription: $subscription, plan: $plan }) {
+      preview {
+        amountDue { formatted(locale: $locale) }
+        lines { description amount { formatted(locale: $locale) } }
+      }
       errors { message }
     }
   }
 `);
 
-export const Changes = `subscription { billingChanged { revision } }`;
+export const Change = graphql(`
+  mutation Change($subscription: ID!, $plan: ID!, $key: String!) {
+    subscriptionChange(input: { subscription: $subscription, plan: $plan, idempotencyKey: $key }) {
+      subscription { id }
+      errors { message }
+    }
+  }
+`);
+
+export const Cancel = graphql(`
+  mutation Cancel($subscription: ID!, $key: String!) {
+    subscriptionCancel(input: { subscription: $subscription, idempotencyKey: $key }) {
+      subscription { id }
+      errors { message }
+    }
+  }
+`);
+
+export const Changes = graphql(`
+  subscription Changes($after: String) {
+    billingChanged(after: $after) { revision }
+  }
+`);

@@ -1,7 +1,7 @@
 // The bar above GraphiQL: the token, what became of the schema, and the example queries.
 import { DropdownMenu, pick, useGraphiQL, useGraphiQLActions } from '@graphiql/react'
-import { Kind, parse } from 'graphql'
-import { useState } from 'react'
+import { Kind, parse, validate } from 'graphql'
+import { useMemo, useState } from 'react'
 
 export function TopBar({ token, onToken, examples }) {
   return (
@@ -11,7 +11,7 @@ export function TopBar({ token, onToken, examples }) {
       </h1>
       <TokenForm token={token} onToken={onToken} />
       <SchemaStatus token={token} />
-      {examples.length > 0 && <Examples examples={examples} />}
+      <Examples examples={examples} />
     </header>
   )
 }
@@ -78,23 +78,30 @@ function errorMessage(formatted) {
   }
 }
 
+/** The examples that the token's own schema allows; what is hidden from the token is not offered to it. */
 function Examples({ examples }) {
   const { addTab, setOperationFacts } = useGraphiQLActions()
-  const { queryEditor, variableEditor } = useGraphiQL(pick('queryEditor', 'variableEditor'))
+  const { schema, queryEditor, variableEditor } = useGraphiQL(pick('schema', 'queryEditor', 'variableEditor'))
+  const valid = useMemo(
+    () => (schema ? examples.filter(({ query }) => validate(schema, parse(query)).length === 0) : []),
+    [schema, examples],
+  )
   const open = ({ query, variables }) => {
     addTab()
     queryEditor.setValue(query)
-    variableEditor.setValue(variables)
+    variableEditor.setValue(variables.replaceAll('{unique}', unique))
     // GraphiQL looks at the new text a moment later; run at once, it would be sent under the old operation's name.
     const documentAST = parse(query)
     const operations = documentAST.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION)
     setOperationFacts({ documentAST, operations, operationName: operations[0]?.name?.value })
   }
+  if (valid.length === 0) return null
   return (
-    <DropdownMenu>
+    // not modal: that would hide the focusable page behind the menu from screen readers alone
+    <DropdownMenu modal={false}>
       <DropdownMenu.Button className="topbar-examples">Examples ▾</DropdownMenu.Button>
       <DropdownMenu.Content align="end">
-        {examples.map((example) => (
+        {valid.map((example) => (
           <DropdownMenu.Item key={example.name} onSelect={() => open(example)}>
             {example.name}
           </DropdownMenu.Item>
@@ -102,4 +109,10 @@ function Examples({ examples }) {
       </DropdownMenu.Content>
     </DropdownMenu>
   )
+}
+
+/** For an idempotency key: what an example does is done anew each time that it is opened, and once when run twice. */
+function unique() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

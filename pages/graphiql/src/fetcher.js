@@ -1,4 +1,5 @@
-// Sends operations to the gateway with the bearer token of the top bar.
+// Sends operations to the gateway with the bearer token of the top bar; live ones as server-sent events.
+import { createClient, NetworkError } from 'graphql-sse'
 
 const TIMEOUT_MS = 60_000
 const INTROSPECTION = 'IntrospectionQuery'
@@ -8,9 +9,7 @@ export function createFetcher({ endpoint, token }) {
   return async (operation, { headers: extra, documentAST } = {}) => {
     const headers = requestHeaders(token, extra)
     if (!headers.has('Authorization')) return failure('Enter an access token above, then press “Use token”.')
-    if (isSubscription(documentAST, operation.operationName)) {
-      return failure('This page sends queries and mutations only, no subscriptions.')
-    }
+    if (isSubscription(documentAST, operation.operationName)) return live(endpoint, operation, headers)
     const response = await fetch(endpoint, {
       method: 'POST',
       headers,
@@ -25,6 +24,24 @@ export function createFetcher({ endpoint, token }) {
     if (!response.ok && operation.operationName === INTROSPECTION) throw new Error(refusal(response, body))
     return body
   }
+}
+
+/** The answers of a live operation, until it is stopped; server-sent events, since a WebSocket bears no headers. */
+function live(endpoint, operation, headers) {
+  headers.delete('Accept') // the package asks for text/event-stream
+  const options = { headers: Object.fromEntries(headers), credentials: 'omit', retryAttempts: 0 }
+  const answers = createClient({ url: endpoint, ...options }).iterate(operation)
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => answers.next().catch(async (error) => ({ done: false, value: await ending(error) })),
+      return: () => answers.return(),
+    }),
+  }
+}
+
+async function ending(error) {
+  if (error instanceof NetworkError && error.response) return readBody(error.response)
+  return failure(`The live operation has ended: ${error.message}`)
 }
 
 function requestHeaders(token, extra) {

@@ -9,6 +9,7 @@ import { GraphiQL, GraphiQLInterface } from 'graphiql'
 import { useMemo, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { createFetcher } from './fetcher.js'
+import { describeTabs } from './tabs.js'
 import { loadToken, saveToken } from './token.js'
 import { TopBar } from './TopBar.jsx'
 
@@ -41,7 +42,7 @@ function App() {
         <DocExplorerStore>
           <div className="page graphiql-container">
             <TopBar token={access.token} onToken={useToken} examples={examples} />
-            <main className="page-main">
+            <main className="page-main" ref={describeTabs}>
               <GraphiQLInterface defaultEditorToolsVisibility="variables" showPersistHeadersSettings={false}>
                 <GraphiQL.Logo> </GraphiQL.Logo>
               </GraphiQLInterface>
