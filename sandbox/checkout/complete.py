@@ -11,7 +11,9 @@ from sandbox.calls import call
 from sandbox.checkout.session import KIND, customer_details
 from sandbox.context import Context
 from sandbox.errors import invalid
-from sandbox.resources import payment_intents, payment_methods, setup_intents
+from sandbox.paying import intents as payment_intents
+from sandbox.paying import methods as payment_methods
+from sandbox.resources import setup_intents
 from sandbox.store import Object
 
 SUBSCRIPTION_DATA = (

@@ -11,6 +11,12 @@ from sandbox.errors import StripeError, invalid
 # Notation: "int", "string?" ("?" = '' clears); ["a", "b"] an enum; {"fields": {"name!": …}} ("!" = required);
 # {"list": …}; {"map": …}; {"any": [...]}; "clear": true on a dict = '' clears it.
 TABLE: dict[str, Any] = json.loads(files("sandbox").joinpath("parameters.json").read_text("utf-8"))
+# A card in `payment_method_data` is in no SDK, because servers should not see numbers; Stripe takes it all the same.
+_CARD = TABLE["POST /v1/payment_methods"]["fields"]["card"]
+for _spec in TABLE.values():
+    _data = _spec["fields"].get("payment_method_data")
+    if _data is not None and "type!" in _data["fields"]:
+        _data["fields"] |= {"card": _CARD, "type!": sorted([*_data["fields"]["type!"], "card"])}
 INTEGER = re.compile(r"-?\d{1,18}")
 
 

@@ -6,8 +6,9 @@ from sandbox.billing.cards import DECLINES
 from sandbox.context import Context
 from sandbox.errors import StripeError, invalid
 from sandbox.invoicing.invoice import add_up, application_fee
+from sandbox.paying import intents as payment_intents
 from sandbox.planning import plan
-from sandbox.resources import customer_balances, payment_intents
+from sandbox.resources import customer_balances
 from sandbox.store import Object
 
 HOUR = 3600
@@ -198,13 +199,18 @@ def stop_retries(ctx: Context, invoice_id: str) -> None:
 
 def method_for(ctx: Context, invoice: Object) -> str | None:
     """The invoice's own payment method, else the subscription's, else the customer's."""
-    own: str | None = invoice["default_payment_method"]
+    own: str | None = invoice["default_payment_method"] or invoice["default_source"]
     if own is not None:
         return own
     if invoice["_subscription"] is not None:
-        own = ctx.get("subscription", invoice["_subscription"])["default_payment_method"]
-    customer = ctx.get("customer", invoice["customer"])
-    default: str | None = own or customer["invoice_settings"]["default_payment_method"]
+        subscription = ctx.get("subscription", invoice["_subscription"])
+        own = subscription["default_payment_method"] or subscription["default_source"]
+    return own or default_method(ctx.get("customer", invoice["customer"]))
+
+
+def default_method(customer: Object) -> str | None:
+    """What pays the customer's invoices where nothing else was chosen."""
+    default: str | None = customer["invoice_settings"]["default_payment_method"] or customer["default_source"]
     return default
 
 
@@ -254,6 +260,11 @@ def settle(ctx: Context, intent: Object) -> None:
         return
     invoice = ctx.edit("invoice", intent["_invoice"])
     if invoice["status"] in CLOSED:
+        return
+    if intent["status"] == "processing":
+        invoice |= {"attempted": True, "next_payment_attempt": None}
+        replan(ctx, invoice)
+        tell(ctx, invoice, "processing")
         return
     if intent["status"] == "succeeded":
         payment = ctx.edit("invoice_payment", invoice["_payment"])

@@ -30,6 +30,32 @@ def of_refund(ctx: Context, refund: Object) -> str:
     return _insert(ctx, refund["id"], "refund", -refund["amount"], refund["currency"], description="REFUND FOR CHARGE")
 
 
+def of_transfer(ctx: Context, transfer: Object) -> str:
+    """What a destination charge sends on to the connected account."""
+    return _insert(ctx, transfer["id"], "transfer", -transfer["amount"], transfer["currency"])
+
+
+def of_reversal(ctx: Context, reversal: Object) -> str:
+    """What a refund takes back of a transfer."""
+    source, amount = reversal["id"], reversal["amount"]
+    return _insert(ctx, source, "transfer_refund", amount, reversal["currency"], category="transfer_reversal")
+
+
+def of_payment(ctx: Context, payment: Object) -> str:
+    """The same money in the connected account, less the application's fee; `payment` is a draft."""
+    fees = []
+    if payment["application_fee"]:
+        fee = ctx.inside(ctx.config.platform).get("application_fee", payment["application_fee"])
+        fees = [_fee(fee["amount"], fee["currency"], ctx.application, "Application fee", "application_fee")]
+    return _insert(ctx, payment["id"], "payment", payment["amount"], payment["currency"], fees=fees, category="charge")
+
+
+def of_fee(ctx: Context, fee_id: str, amount: int, currency: str, *, back: bool = False) -> str:
+    """What the platform earns by a fee, or gives back of it."""
+    kind = "application_fee_refund" if back else "application_fee"
+    return _insert(ctx, fee_id, kind, -amount if back else amount, currency)
+
+
 def of_dispute(ctx: Context, dispute: Object, *, back: bool = False) -> Object:
     """What a bank takes back, with Stripe's fee; or, when the dispute is won, what it returns, the fee as well."""
     sign = 1 if back else -1

@@ -73,7 +73,8 @@ def _trial(ctx: Context, subscription: Object) -> None:
     missing = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     charged = subscription["collection_method"] == "charge_automatically"
     customer = ctx.get("customer", subscription["customer"])
-    method = subscription["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
+    method = subscription["default_payment_method"] or subscription["default_source"]
+    method = method or collection.default_method(customer)
     if charged and method is None and missing == "cancel":
         end(ctx, subscription, None)
     elif charged and method is None and missing == "pause":

@@ -3,6 +3,7 @@
 from sandbox.context import Context
 from sandbox.errors import invalid, missing, not_implemented
 from sandbox.invoicing.taxes import rates_of
+from sandbox.paying.sources import own
 from sandbox.resources.shared import assign
 from sandbox.store import Object
 
@@ -13,6 +14,7 @@ TAKES = (
     "cancel_at",
     "cancel_at_period_end",
     "default_payment_method",
+    "default_source",
     "default_tax_rates",
     "items",
     "metadata",
@@ -47,6 +49,9 @@ def apply(ctx: Context, subscription: Object) -> None:
         subscription["days_until_due"] = None
     if "default_payment_method" in given:
         subscription["default_payment_method"] = _method(ctx, subscription, given["default_payment_method"])
+    if "default_source" in given:
+        source = given["default_source"]
+        subscription["default_source"] = source and own(ctx, subscription["customer"], source, "default_source")
     if "default_tax_rates" in given:
         rates = rates_of(ctx, given["default_tax_rates"], "default_tax_rates")
         subscription["default_tax_rates"] = rates

@@ -53,6 +53,9 @@ def follow(ctx: Context, invoice: Object, what: str) -> None:
         if first or (latest and status in {"past_due", "unpaid"}):
             subscription["status"] = "active"
         _save_method(ctx, subscription, invoice)
+    elif what == "processing" and latest and status == "incomplete":
+        # A debit takes days: Stripe lets the subscription begin, and makes it past_due if the debit fails.
+        subscription["status"] = "active"
     elif what == "uncollectible" and latest and status == "past_due":
         subscription["status"] = "active"
     elif what == "exhausted" and status not in ENDED:
