@@ -36,17 +36,18 @@ def page(ctx: Context, kind: str, url: str, keep: Callable[[Object], bool] = lam
 
 
 def created(ctx: Context, value: Object) -> bool:
-    """Whether the object fits the list's `created`: a second, or bounds."""
+    """Whether the object fits the list's `created`."""
     wanted = ctx.params.get("created")
+    return wanted is None or within(value["created"], wanted)
+
+
+def within(at: int | None, wanted: int | dict[str, int] | None) -> bool:
+    """Whether a second fits what a list was asked for: a second, or bounds; None asks for nothing."""
     if wanted is None or isinstance(wanted, int):
-        return wanted is None or value["created"] == wanted
-    at = value["created"]
-    tests = {
-        "gt": lambda bound: at > bound,
-        "gte": lambda bound: at >= bound,
-        "lt": lambda bound: at < bound,
-        "lte": lambda bound: at <= bound,
-    }
+        return wanted is None or at == wanted
+    if at is None:
+        return False
+    tests = {"gt": at.__gt__, "gte": at.__ge__, "lt": at.__lt__, "lte": at.__le__}
     return all(tests[name](bound) for name, bound in wanted.items())
 
 

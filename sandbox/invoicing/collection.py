@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sandbox.billing.cards import DECLINES
 from sandbox.context import Context
 from sandbox.errors import StripeError, invalid
-from sandbox.invoicing.invoice import add_up, application_fee
+from sandbox.invoicing.invoice import add_up, application_fee, transfer
 from sandbox.paying import intents as payment_intents
 from sandbox.planning import plan
 from sandbox.resources import customer_balances
@@ -91,6 +91,9 @@ def finalize(ctx: Context, invoice_id: str, auto_advance: bool | None = None) ->
         "status": "open",
     }
     invoice["status_transitions"]["finalized_at"] = ctx.now
+    if invoice["from_invoice"] is not None:
+        original = void(ctx, invoice["from_invoice"]["invoice"])
+        original["latest_revision"] = invoice["id"]
     if invoice["rendering"] is not None and invoice["rendering"]["pdf"]["page_size"] == "auto":
         size = "letter" if invoice["account_country"] in {"CA", "US"} else "a4"
         invoice["rendering"] = invoice["rendering"] | {"pdf": {"page_size": size}}
@@ -324,6 +327,8 @@ def _open_payment(ctx: Context, invoice: Object) -> None:
         customer=invoice["customer"],
         description=DESCRIPTIONS.get(invoice["billing_reason"], f"Payment for Invoice {invoice['number']}"),
         application_fee_amount=application_fee(invoice),
+        on_behalf_of=invoice["on_behalf_of"],
+        transfer_data=transfer(invoice),
         setup_future_usage=None if invoice["_subscription"] is None else "off_session",
         payment_details={"customer_reference": None, "order_reference": invoice["id"]},
         _invoice=invoice["id"],

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from sandbox.context import Context, public
+from sandbox.errors import invalid
 from sandbox.http.lists import page
 from sandbox.operations import operation
 from sandbox.store import Object
@@ -148,9 +149,13 @@ def retrieve(ctx: Context) -> Object:
 _PAGING = ("created", "ending_before", "limit", "starting_after")
 
 
-@operation("GET", "/v1/balance_transactions", takes=("currency", "source", "type", *_PAGING))
+@operation("GET", "/v1/balance_transactions", takes=("currency", "payout", "source", "type", *_PAGING))
 def list_all(ctx: Context) -> Object:
     wanted = {name: ctx.params[name] for name in ("currency", "source", "type") if name in ctx.params}
+    if "payout" in ctx.params:
+        # only automatic payouts have transactions, and those here are made by hand
+        ctx.get("payout", ctx.params["payout"], param="payout")
+        raise invalid("Balance transaction history can only be filtered on automatic transfers, not manual.")
     found = page(
         ctx,
         "balance_transaction",

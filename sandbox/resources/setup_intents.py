@@ -145,10 +145,20 @@ def setup_error(intent: Object) -> StripeError:
     "POST",
     PATH,
     takes=(
-        *CONFIRM, "excluded_payment_method_types", "attach_to_self", "automatic_payment_methods", "confirm", "customer", "description",
-        "flow_directions", "metadata", "on_behalf_of", "single_use", "usage",
+        *CONFIRM,
+        "excluded_payment_method_types",
+        "attach_to_self",
+        "automatic_payment_methods",
+        "confirm",
+        "customer",
+        "description",
+        "flow_directions",
+        "metadata",
+        "on_behalf_of",
+        "single_use",
+        "usage",
     ),
-)  # fmt: skip
+)
 def create(ctx: Context) -> Object:
     given = ctx.params
     for name in ("mandate_data", "return_url", "single_use"):
@@ -187,9 +197,17 @@ def retrieve(ctx: Context) -> Object:
 @operation(
     "POST",
     PATH + "/{intent}",
-    takes=(*SET, "excluded_payment_method_types", "allowed_payment_method_types", "attach_to_self", "customer", "description", "flow_directions",
-           "metadata"),
-)  # fmt: skip
+    takes=(
+        *SET,
+        "excluded_payment_method_types",
+        "allowed_payment_method_types",
+        "attach_to_self",
+        "customer",
+        "description",
+        "flow_directions",
+        "metadata",
+    ),
+)
 def update(ctx: Context) -> Object:
     draft = ctx.edit("setup_intent", ctx.path["intent"])
     given = ctx.params

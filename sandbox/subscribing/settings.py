@@ -1,5 +1,6 @@
 """The plain settings of a subscription, which creation and update take alike."""
 
+from sandbox.billing.periods import Interval, after
 from sandbox.context import Context
 from sandbox.errors import invalid, missing, not_implemented
 from sandbox.invoicing.taxes import rates_of
@@ -10,6 +11,11 @@ from sandbox.store import Object
 PLAIN = ("application_fee_percent", "collection_method", "days_until_due", "description")
 TAKES = (
     *PLAIN,
+    "billing_thresholds",
+    "invoice_settings",
+    "on_behalf_of",
+    "pending_invoice_item_interval",
+    "transfer_data",
     "automatic_tax",
     "cancel_at",
     "cancel_at_period_end",
@@ -55,6 +61,8 @@ def apply(ctx: Context, subscription: Object) -> None:
     if "default_tax_rates" in given:
         rates = rates_of(ctx, given["default_tax_rates"], "default_tax_rates")
         subscription["default_tax_rates"] = rates
+    _money_elsewhere(ctx, subscription)
+    _invoices(ctx, subscription)
     if "payment_settings" in given:
         _payment_settings(subscription, given["payment_settings"])
     if "trial_settings" in given:
@@ -108,6 +116,64 @@ def _schedule(ctx: Context, subscription: Object, at: int, *, at_period_end: boo
 def _unschedule(subscription: Object) -> None:
     subscription |= {"cancel_at": None, "cancel_at_period_end": False, "canceled_at": None}
     subscription["cancellation_details"]["reason"] = None
+
+
+def _money_elsewhere(ctx: Context, subscription: Object) -> None:
+    """Who gets the money of the subscription's payments, and for whom they are made."""
+    given = ctx.params
+    accounts = ctx.inside(ctx.config.platform)
+    if "on_behalf_of" in given:
+        subscription["on_behalf_of"] = given["on_behalf_of"]
+    if "transfer_data" in given:
+        data = given["transfer_data"]
+        subscription["transfer_data"] = data and {
+            "amount_percent": data.get("amount_percent"),
+            "destination": data["destination"],
+        }
+        if data is not None and accounts.tx.get(accounts.account, "account", data["destination"]) is None:
+            message = f"No such destination: '{data['destination']}'"
+            raise invalid(message, param="transfer_data[destination]", code="resource_missing")
+        percent = (data or {}).get("amount_percent")
+        if percent is not None and subscription["application_fee_percent"] is not None:
+            raise invalid(
+                "You may only specify one of these parameters: application_fee_percent, transfer_data[amount_percent].",
+                param="transfer_data[amount_percent]",
+            )
+        if percent is not None and not 0 <= percent <= 100:
+            raise invalid("Invalid amount_percent: must be between 0 and 100.", param="transfer_data[amount_percent]")
+    for_nobody = ctx.application is None and subscription["transfer_data"] is None
+    if given.get("application_fee_percent") and for_nobody:
+        raise invalid(
+            "Can only apply an application_fee_percent when the subscription is made for a connected account "
+            "(using an OAuth key, the Stripe-Account header or `transfer_data[destination]`).",
+            param="application_fee_percent",
+        )
+
+
+def _invoices(ctx: Context, subscription: Object) -> None:
+    """How the subscription's invoices look, and when they are made beside its periods."""
+    given = ctx.params
+    if given.get("invoice_settings"):
+        wanted = given["invoice_settings"]
+        if wanted.get("account_tax_ids"):
+            raise not_implemented("POST", "/v1/subscriptions with invoice_settings[account_tax_ids]")
+        subscription["invoice_settings"] = subscription["invoice_settings"] | {
+            name: value for name, value in wanted.items() if name != "account_tax_ids"
+        }
+    if "billing_thresholds" in given:
+        wanted = given["billing_thresholds"]
+        names = ("amount_gte", "reset_billing_cycle_anchor")
+        subscription["billing_thresholds"] = wanted and {name: wanted.get(name) for name in names}
+    if "pending_invoice_item_interval" in given:
+        wanted = given["pending_invoice_item_interval"]
+        subscription["pending_invoice_item_interval"] = wanted and {"interval_count": 1, **wanted}
+        subscription["next_pending_invoice_item_invoice"] = next_pending(subscription, ctx.now)
+
+
+def next_pending(subscription: Object, now: int) -> int | None:
+    """When the items that wait are next invoiced between two renewals."""
+    wanted = subscription["pending_invoice_item_interval"]
+    return wanted and after(now, Interval(wanted["interval"], wanted["interval_count"]), 1)
 
 
 def _method(ctx: Context, subscription: Object, method_id: str | None) -> str | None:
