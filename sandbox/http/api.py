@@ -27,6 +27,12 @@ MAX_KEY = 255
 KEY_LIFE = 24 * 3600
 RATE_LIMITED = "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
 
+NO_KEY = (
+    "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth "
+    "(e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we "
+    "can help at https://support.stripe.com/."
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -121,7 +127,7 @@ class Api:
     def _account(self, given: dict[str, str], headers: dict[str, str]) -> str:
         key = bearer(given.get("authorization", ""))
         if key not in self.config.api_keys:
-            message = "You did not provide an API key." if not key else f"Invalid API Key provided: {_mask(key)}"
+            message = NO_KEY if not key else f"Invalid API Key provided: {_mask(key)}"
             raise invalid(message, status=401)
         account = given.get("stripe-account", self.config.platform)
         if account != self.config.platform:

@@ -109,6 +109,14 @@ def finalize(ctx: Context, invoice_id: str, auto_advance: bool | None = None) ->
     return invoice
 
 
+def finalize_paid(ctx: Context, invoice_id: str, intent: Object) -> None:
+    """Finalise a draft that a payment, made before, pays as its own."""
+    invoice = ctx.edit("invoice", invoice_id)
+    invoice["_paid_by"] = intent["id"]
+    finalize(ctx, invoice_id)
+    settle(ctx, ctx.edit("payment_intent", intent["id"]))
+
+
 def pay(ctx: Context, invoice_id: str, payment_method: str | None = None, *, automatic: bool = False) -> Object:
     """Try to take the money; a decline is in the invoice's state, `payment_intent_of` has the reason."""
     invoice = ctx.edit("invoice", invoice_id)
@@ -320,7 +328,17 @@ def _needs_action(ctx: Context, invoice: Object) -> None:
 
 
 def _open_payment(ctx: Context, invoice: Object) -> None:
-    intent = payment_intents.create_payment_intent(
+    if invoice.get("_paid_by") is not None:
+        intent = ctx.edit("payment_intent", invoice["_paid_by"])
+        intent["_invoice"] = invoice["id"]
+    else:
+        intent = _new_intent(ctx, invoice)
+    payment = _payment(ctx, invoice, intent, invoice["amount_due"], default=True)
+    invoice |= {"_payment": payment["id"], "_payment_intent": intent["id"]}
+
+
+def _new_intent(ctx: Context, invoice: Object) -> Object:
+    return payment_intents.create_payment_intent(
         ctx,
         amount=invoice["amount_due"],
         currency=invoice["currency"],
@@ -333,8 +351,6 @@ def _open_payment(ctx: Context, invoice: Object) -> None:
         payment_details={"customer_reference": None, "order_reference": invoice["id"]},
         _invoice=invoice["id"],
     )
-    payment = _payment(ctx, invoice, intent, invoice["amount_due"], default=True)
-    invoice |= {"_payment": payment["id"], "_payment_intent": intent["id"]}
 
 
 def _payment(ctx: Context, invoice: Object, intent: Object, amount: int, *, default: bool) -> Object:

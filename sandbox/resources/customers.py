@@ -1,5 +1,6 @@
 """Customers."""
 
+import re
 from typing import Any
 
 from sandbox.context import Context, public
@@ -16,6 +17,7 @@ from sandbox.resources.shared import ADDRESS, assign, merge_metadata
 from sandbox.store import Object
 from sandbox.subscribing.state import ENDED, end_all
 
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 PLAIN = (
     "balance",
     "business_name",
@@ -216,6 +218,8 @@ def _apply(ctx: Context, customer: Object) -> None:
     if "cash_balance" in given:
         mode = (given["cash_balance"].get("settings") or {}).get("reconciliation_mode")
         customer["_reconciliation"] = mode or "merchant_default"
+    if given.get("email") is not None and not EMAIL.fullmatch(given["email"]):
+        raise invalid(f"Invalid email address: {given['email']}", param="email", code="email_invalid")
     before = customer["balance"]
     assign(customer, ctx, PLAIN)
     if customer["balance"] != before:

@@ -201,8 +201,6 @@ def _put(ctx: Context, draft: Object) -> None:
         choose(ctx, draft, payment_methods.make(ctx, given["payment_method_data"], "payment_method_data"))
     elif chosen is not None:
         choose(ctx, draft, chosen)
-    elif "payment_method" in given:
-        draft |= {"payment_method": None, "status": "requires_payment_method", "next_action": None}
 
 
 def _put_details(ctx: Context, draft: Object) -> None:

@@ -4,6 +4,7 @@ from sandbox.calls import call
 from sandbox.context import Context
 from sandbox.errors import invalid
 from sandbox.http.lists import page
+from sandbox.http.parameters import empty
 from sandbox.operations import operation
 from sandbox.resources.shared import assign, merge_metadata
 from sandbox.store import Object
@@ -110,6 +111,8 @@ def list_all(ctx: Context) -> Object:
 
 
 def _apply(ctx: Context, product: Object) -> None:
+    if "name" in ctx.params and ctx.params["name"] is None:
+        raise empty("name")
     assign(product, ctx, PLAIN)
     merge_metadata(product, ctx)
     if "tax_details" in ctx.params:

@@ -21,6 +21,15 @@ SET = ("payment_method", "payment_method_data", "payment_method_options")
 CONFIRM = (*SET, "allowed_payment_method_types", "mandate_data", "return_url", "use_stripe_sdk")
 
 
+_watchers: list[Callable[[Context, Object], None]] = []
+
+
+def watch(watcher: Callable[[Context, Object], None]) -> Callable[[Context, Object], None]:
+    """Registers a function that hears of every setup intent that has succeeded, in the same transaction."""
+    _watchers.append(watcher)
+    return watcher
+
+
 def create_setup_intent(
     ctx: Context,
     *,
@@ -303,6 +312,8 @@ def _succeed(ctx: Context, draft: Object, payment_method: Object) -> Object:
         payment_methods.attach(ctx, payment_method, draft["customer"])
     draft["status"] = "succeeded"
     ctx.emit("setup_intent.succeeded", draft)
+    for watcher in _watchers:
+        watcher(ctx, draft)
     return draft
 
 

@@ -165,7 +165,7 @@ def _change_item(
     interval = interval_of(item)
     named = change.keys() & {"price", "plan", "price_data"}
     price = price_of(ctx, change, param) if named else ctx.get("price", item["price"]["id"])
-    put_price(item, price, change["quantity"] if "quantity" in change else item["quantity"])
+    put_price(item, price, change["quantity"] if "quantity" in change else item["quantity"], param)
     if interval_of(item) != interval:
         fit_period(subscription, item, proration.moment)
 

@@ -10,7 +10,7 @@ from sandbox.invoicing import collection
 from sandbox.resources import discounts
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
-from sandbox.subscribing import extras, settings
+from sandbox.subscribing import extras, settings, setup
 from sandbox.subscribing.billing import bill_now, collect
 from sandbox.subscribing.items import check_items, count_items, fit_period, interval_of, new_item, put_period
 from sandbox.subscribing.state import tell
@@ -54,6 +54,7 @@ def new_subscription(ctx: Context, customer: Object) -> Object:
     invoice = bill_now(ctx, subscription, "subscription_create", made, None)
     if _lacks_method(ctx, invoice, behavior):
         raise collection.no_payment_method()
+    setup.prepare(ctx, subscription, invoice, behavior)
     ctx.emit("customer.subscription.created", subscription)
     collect(ctx, invoice, behavior)
     if invoice["status"] == "paid" and subscription["status"] == "incomplete":

@@ -6,7 +6,7 @@ from sandbox.invoicing import collection
 from sandbox.invoicing.items import pending as pending_items
 from sandbox.store import Object
 from sandbox.subscribing import pending, settings
-from sandbox.subscribing.billing import bill_later
+from sandbox.subscribing.billing import bill_later, credit
 from sandbox.subscribing.items import fit_period, period_of
 from sandbox.subscribing.state import end, tell
 
@@ -21,6 +21,9 @@ def work_on_subscription(ctx: Context, subscription_id: str) -> None:
     elif subscription["pending_update"] is not None and subscription["pending_update"]["expires_at"] <= ctx.now:
         pending.expire(ctx, subscription)
     elif at is not None and at <= ctx.now:
+        if subscription.get("_credit_at_end") and status not in {"trialing", "paused"}:
+            for item in subscription["items"]["data"]:
+                credit(ctx, subscription, item, at)
         end(ctx, subscription, None)
     elif paused is not None and paused["resumes_at"] is not None and paused["resumes_at"] <= ctx.now:
         subscription["pause_collection"] = None

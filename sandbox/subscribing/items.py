@@ -30,7 +30,7 @@ def new_item(ctx: Context, subscription: Object, given: Object, param: str) -> O
         "subscription": subscription["id"],
         "tax_rates": rates_of(ctx, given.get("tax_rates"), f"{param}[tax_rates]"),
     }
-    put_price(item, price, given.get("quantity", 1))
+    put_price(item, price, given.get("quantity", 1), param)
     put_discounts(ctx, subscription, item, given, param)
     # The index finds the subscription of an item; the item itself lives inside the subscription.
     ctx.insert({"id": index_id(item["id"]), "object": INDEX, "subscription": subscription["id"]})
@@ -81,9 +81,10 @@ def price_of(ctx: Context, given: Object, param: str) -> Object:
     return price
 
 
-def put_price(item: Object, price: Object, quantity: int) -> None:
+def put_price(item: Object, price: Object, quantity: int, param: str = "items") -> None:
     if quantity < 0:
-        raise invalid("This value must be greater than or equal to 0.", param="quantity")
+        message = "This value must be greater than or equal to 0."
+        raise invalid(message, param=f"{param}[quantity]", code="parameter_invalid_integer")
     shown = copy(public(price))
     item |= {"plan": plan_of(shown), "price": shown, "quantity": quantity}
 

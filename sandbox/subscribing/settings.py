@@ -93,10 +93,9 @@ def apply_cancellation(ctx: Context, subscription: Object) -> None:
         at = words[at]
     if at <= ctx.now:
         raise invalid("cancel_at must be a timestamp in the future.", param="cancel_at")
-    prorated = given.get("proration_behavior", "create_prorations") != "none"
-    if at < min(ends) and prorated and subscription["status"] != "trialing":
-        raise not_implemented("POST", "/v1/subscriptions with a prorated cancel_at inside the period")
     _schedule(ctx, subscription, at, at_period_end=False)
+    # an end inside the period gives back the rest of it, when it comes
+    subscription["_credit_at_end"] = given.get("proration_behavior", "create_prorations") != "none"
 
 
 def check_trial_end(ctx: Context, end: int | None) -> None:
