@@ -100,6 +100,9 @@ def complete(ctx: Context, session_id: str, buyer: Buyer, payment_method: Object
     perform(ctx, session, payment_method)
     session |= {
         "customer_details": customer_details(buyer.email, buyer.name),
+        # the tax of an account without registrations is nothing, wherever the buyer is
+        "automatic_tax": session["automatic_tax"]
+        | ({"status": "complete"} if session["automatic_tax"]["enabled"] else {}),
         "status": "complete",
         "url": None,
         "_pending": None,

@@ -70,7 +70,7 @@ def _settings(given: dict[str, Any]) -> Object:
         **dict.fromkeys(empty.split()),
         **{name: given.get(name) for name in plain.split()},
         "adaptive_pricing": {"enabled": given.get("adaptive_pricing", {}).get("enabled", True)},
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "automatic_tax": _automatic_tax(given.get("automatic_tax") or {}),
         "branding_settings": {
             "background_color": branding.get("background_color") or "#ffffff",
             "border_style": branding.get("border_style") or "rounded",
@@ -104,6 +104,13 @@ def _settings(given: dict[str, Any]) -> Object:
         "shipping_options": [],
         **_asked(given),
     }
+
+
+def _automatic_tax(given: dict[str, Any]) -> Object:
+    if not given.get("enabled"):
+        return {"enabled": False, "liability": None, "provider": None, "status": None}
+    liability = given.get("liability") or {"type": "self"}
+    return {"enabled": True, "liability": liability, "provider": "stripe", "status": "requires_location_inputs"}
 
 
 def _asked(given: dict[str, Any]) -> Object:

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from sandbox.billing.cards import DECLINES
 from sandbox.context import Context
 from sandbox.errors import StripeError, invalid
+from sandbox.invoicing.automatic_tax import check_finalization
 from sandbox.invoicing.invoice import add_up, application_fee, transfer
 from sandbox.paying import intents as payment_intents
+from sandbox.paying import options
 from sandbox.planning import plan
 from sandbox.resources import customer_balances
 from sandbox.store import Object
@@ -71,6 +73,7 @@ def finalize(ctx: Context, invoice_id: str, auto_advance: bool | None = None) ->
             code="invoice_not_editable",
         )
     customer = ctx.edit("customer", invoice["customer"])
+    check_finalization(invoice, customer)
     invoice["starting_balance"] = customer["balance"]
     left = add_up(ctx, invoice)
     sequence = customer["next_invoice_sequence"]
@@ -338,6 +341,8 @@ def _open_payment(ctx: Context, invoice: Object) -> None:
 
 
 def _new_intent(ctx: Context, invoice: Object) -> Object:
+    card = (invoice["payment_settings"]["payment_method_options"] or {}).get("card")
+    wanted = None if card is None else {"card": card}
     return payment_intents.create_payment_intent(
         ctx,
         amount=invoice["amount_due"],
@@ -350,6 +355,7 @@ def _new_intent(ctx: Context, invoice: Object) -> Object:
         setup_future_usage=None if invoice["_subscription"] is None else "off_session",
         payment_details={"customer_reference": None, "order_reference": invoice["id"]},
         _invoice=invoice["id"],
+        prepare=lambda _, intent: options.put_options(intent, wanted, "/v1/invoices"),
     )
 
 

@@ -6,6 +6,7 @@ from sandbox.billing.amounts import smallest
 from sandbox.billing.periods import Period
 from sandbox.billing.pricing import rounded
 from sandbox.context import Context
+from sandbox.invoicing.automatic_tax import of_invoice
 from sandbox.invoicing.lines import put_lines
 from sandbox.invoicing.reductions import active, reduce_lines
 from sandbox.invoicing.taxes import added, tax_lines, without_tax
@@ -85,7 +86,7 @@ def new_invoice(
         "account_name": (account.get("business_profile") or {}).get("name"),
         "attempted": False,
         "auto_advance": auto_advance,
-        "automatic_tax": dict.fromkeys(("disabled_reason", "liability", "provider", "status")) | {"enabled": False},
+        "automatic_tax": of_invoice(subscription and subscription["automatic_tax"], customer),
         "billing_reason": reason,
         "collection_method": collection_method,
         "created": ctx.now,

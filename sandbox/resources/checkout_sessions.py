@@ -123,8 +123,6 @@ def _public_price(ctx: Context, price_id: str) -> Object:
 
 
 def _refuse_what_is_missing(given: dict[str, Any]) -> None:
-    if given.get("automatic_tax", {}).get("enabled"):
-        raise not_implemented("POST", "/v1/checkout/sessions with automatic_tax[enabled]")
     if given.get("ui_mode", "hosted_page") not in {"hosted_page", "embedded_page"}:
         raise not_implemented("POST", f"/v1/checkout/sessions with ui_mode={given['ui_mode']}")
     for kind in (given.get("payment_method_options") or {}).keys() - {"card"}:

@@ -8,6 +8,7 @@ from sandbox.errors import invalid, missing
 from sandbox.http.expand import expandable
 from sandbox.http.lists import page
 from sandbox.ids import letters
+from sandbox.invoicing.automatic_tax import location, unknown_place
 from sandbox.operations import operation
 from sandbox.paying import methods as payment_methods
 from sandbox.paying import sources
@@ -130,7 +131,7 @@ def list_all(ctx: Context) -> Object:
 def tax(ctx: Context, customer: Object) -> Any:
     """Where the customer is taxed: by its address. The sandbox is registered nowhere, so no tax is collected."""
     stored = ctx.get("customer", customer["id"])
-    place = _location(stored)
+    place = location(stored)
     return {
         "automatic_tax": "unrecognized_location" if place is None else "not_collecting",
         "ip_address": stored.get("_ip_address"),
@@ -201,16 +202,6 @@ def _listed(found: list[Object], url: str) -> Object:
     return {"object": "list", "data": found[:10], "has_more": len(found) > 10, "total_count": len(found), "url": url}
 
 
-def _location(customer: Object) -> Object | None:
-    for source, address in (
-        ("shipping_destination", (customer["shipping"] or {}).get("address")),
-        ("billing_address", customer["address"]),
-    ):
-        if address and address["country"]:
-            return {"country": address["country"], "source": source, "state": address["state"]}
-    return None
-
-
 def _apply(ctx: Context, customer: Object) -> None:
     given = ctx.params
     if "source" in given:
@@ -254,12 +245,8 @@ def _apply(ctx: Context, customer: Object) -> None:
 def _tax(customer: Object, given: Object) -> None:
     if "ip_address" in given:
         customer["_ip_address"] = given["ip_address"]
-    if given.get("validate_location") == "immediately" and _location(customer) is None:
-        raise invalid(
-            "The customer's location isn't recognized. Set a valid customer address in order to automatically "
-            "calculate tax.",
-            code="customer_tax_location_invalid",
-        )
+    if given.get("validate_location") == "immediately" and location(customer) is None:
+        raise unknown_place()
 
 
 def _address(given: Object | None) -> Object | None:

@@ -6,6 +6,7 @@ from sandbox.billing.periods import Period
 from sandbox.calls import call
 from sandbox.context import Context
 from sandbox.errors import invalid, not_implemented
+from sandbox.invoicing.automatic_tax import of_invoice
 from sandbox.invoicing.invoice import add_up, new_invoice
 from sandbox.invoicing.items import pending
 from sandbox.invoicing.lines import line_of_item
@@ -41,8 +42,6 @@ ITEM = ("amount", "currency", "description", "discountable", "discounts", "metad
 )  # fmt: skip
 def create_preview(ctx: Context) -> Object:
     given = ctx.params
-    if (given.get("automatic_tax") or {}).get("enabled"):
-        raise not_implemented("POST", f"{PATH} with automatic_tax[enabled]=true")
     details = {name: value for name, value in given.get("subscription_details", {}).items() if value is not None}
     for name in details.keys() - set(DETAILS):
         raise not_implemented("POST", f"{PATH} with subscription_details[{name}]")
@@ -61,6 +60,8 @@ def create_preview(ctx: Context) -> Object:
     else:
         made = _of_items(ctx, customer)
     dress(ctx, made)
+    if "automatic_tax" in given:
+        made["automatic_tax"] = of_invoice(given["automatic_tax"], ctx.get("customer", customer))
     preview = _as_preview(copy(made))
     ctx.tx.rollback()
     return preview

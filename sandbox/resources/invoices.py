@@ -5,6 +5,7 @@ from sandbox.errors import invalid, not_implemented
 from sandbox.http.expand import expandable
 from sandbox.http.lists import page, within
 from sandbox.invoicing import collection, taxes
+from sandbox.invoicing.automatic_tax import of_invoice
 from sandbox.invoicing.invoice import add_up, new_invoice
 from sandbox.invoicing.items import pending
 from sandbox.invoicing.lines import line_of_item
@@ -264,8 +265,8 @@ def _revise(ctx: Context) -> Object:
 def _apply(ctx: Context, invoice: Object) -> None:
     given = ctx.params
     dress(ctx, invoice)
-    if given.get("automatic_tax", {}).get("enabled"):
-        raise not_implemented("POST", "/v1/invoices with automatic_tax[enabled]=true")
+    if "automatic_tax" in given:
+        invoice["automatic_tax"] = of_invoice(given["automatic_tax"], ctx.get("customer", invoice["customer"]))
     assign(invoice, ctx, (*PLAIN, "auto_advance", "automatically_finalizes_at", "collection_method"))
     merge_metadata(invoice, ctx)
     if "application_fee_amount" in given:

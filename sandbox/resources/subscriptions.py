@@ -41,9 +41,9 @@ def create_subscription(ctx: Context, params: dict[str, Any]) -> Object:
     """A new subscription with its first invoice; `params` are converted parameters of POST /v1/subscriptions."""
     for name in sorted(params.keys() - set(NEW) - {"expand"}):
         raise not_implemented("POST", f"/v1/subscriptions with {name}")
-    if params.get("billing_mode", {}).get("type", "flexible") != "flexible" or "flexible" in params.get(
-        "billing_mode", {}
-    ):
+    mode = params.get("billing_mode", {})
+    itemized = mode.get("flexible", {}).get("proration_discounts", "included") != "included"
+    if mode.get("type", "flexible") != "flexible" or itemized:
         raise not_implemented("POST", "/v1/subscriptions with a billing_mode other than plain flexible")
     if "customer" not in params:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")

@@ -3,7 +3,9 @@
 from sandbox.billing.periods import Interval, after
 from sandbox.context import Context
 from sandbox.errors import invalid, missing, not_implemented
+from sandbox.invoicing.automatic_tax import of_subscription
 from sandbox.invoicing.taxes import rates_of
+from sandbox.paying.methods import KINDS
 from sandbox.paying.sources import own
 from sandbox.resources.shared import assign
 from sandbox.store import Object
@@ -32,14 +34,19 @@ TAKES = (
     "trial_from_plan",
     "trial_settings",
 )
+# Stripe shows the options of these too, as nothing.
+OTHER_METHODS = (
+    "acss_debit", "bancontact", "customer_balance", "konbini", "payto", "pix", "sepa_debit", "upi", "us_bank_account",
+)  # fmt: skip
 MAX_TRIAL = 5 * 366 * 24 * 3600
 
 
 def apply(ctx: Context, subscription: Object) -> None:
     """Copy what has no effect on items, periods or money at once."""
     given = ctx.params
-    if (given.get("automatic_tax") or {}).get("enabled"):
-        raise not_implemented("POST", "/v1/subscriptions with automatic_tax[enabled]=true")
+    if "automatic_tax" in given:
+        customer = ctx.get("customer", subscription["customer"])
+        subscription["automatic_tax"] = of_subscription(given["automatic_tax"], customer)
     assign(subscription, ctx, PLAIN)
     fee = subscription["application_fee_percent"]
     if fee is not None and not 0 <= fee <= 100:
@@ -185,12 +192,17 @@ def _method(ctx: Context, subscription: Object, method_id: str | None) -> str | 
 
 
 def _payment_settings(subscription: Object, given: Object) -> None:
-    if given.get("payment_method_options"):
-        raise not_implemented("POST", "/v1/subscriptions with payment_settings[payment_method_options]")
-    types = given.get("payment_method_types")
-    if types and "card" not in types:
-        raise not_implemented("POST", "/v1/subscriptions without payment_settings[payment_method_types]=card")
     settings = subscription["payment_settings"]
+    if "payment_method_options" in given:
+        wanted = given["payment_method_options"] or {}
+        for kind in sorted(wanted.keys() - {"card"}):
+            raise not_implemented("POST", f"/v1/subscriptions with payment_settings[payment_method_options][{kind}]")
+        shown = dict.fromkeys(OTHER_METHODS) | {"card": {"network": None, **(wanted.get("card") or {})}}
+        settings["payment_method_options"] = shown if wanted.get("card") else None
+    types = given.get("payment_method_types")
+    for kind in types or ():
+        if kind not in KINDS:
+            raise not_implemented("POST", f"/v1/subscriptions with payment_settings[payment_method_types]={kind}")
     if "payment_method_types" in given:
         settings["payment_method_types"] = types or None
     if "save_default_payment_method" in given:
