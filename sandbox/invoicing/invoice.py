@@ -135,7 +135,14 @@ def _looks(customer: Object, subscription: Object | None) -> Object:
     }
     if subscription is not None:
         wanted: Object = subscription["invoice_settings"]
-        settings |= {name: subscription["payment_settings"][name] for name in settings if name != "default_mandate"}
+        asked: Object = subscription["payment_settings"]
+        options: Object | None = asked["payment_method_options"]
+        # an invoice does not show the network that the subscription asks for
+        card = {name: value for name, value in ((options or {}).get("card") or {}).items() if name != "network"}
+        settings |= {
+            "payment_method_options": options and options | {"card": card},
+            "payment_method_types": asked["payment_method_types"],
+        }
         looks |= {name: wanted[name] for name in ("custom_fields", "footer") if wanted[name]}
         looks |= {
             "description": wanted["description"] or subscription["description"],

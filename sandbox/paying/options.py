@@ -79,6 +79,21 @@ def wants_three_d_secure(intent: Object) -> bool:
     return card.get("request_three_d_secure") in ASKED_THREE_D_SECURE
 
 
+def require_return(ctx: Context, intent: Object) -> None:
+    """A method that leads away from the page needs to know the way back, unless the app itself takes care of it."""
+    automatic = intent["automatic_payment_methods"] or {}
+    redirects = automatic.get("enabled") and automatic.get("allow_redirects") != "never"
+    if redirects and not ctx.params.get("return_url") and not ctx.params.get("use_stripe_sdk"):
+        name = "PaymentIntent" if intent["object"] == "payment_intent" else "SetupIntent"
+        raise invalid(
+            f"This {name} is configured to accept payment methods enabled in your Dashboard. Because some "
+            "of these payment methods might redirect your customer off of your page, you must provide a "
+            "`return_url`. If you don't want to accept redirect-based payment methods, set "
+            "`automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to "
+            "`never` when creating Setup Intents and Payment Intents."
+        )
+
+
 def holds(intent: Object) -> bool:
     """Whether the money is only authorised, and taken by a capture."""
     card = (intent.get("payment_method_options") or {}).get("card") or {}

@@ -232,16 +232,8 @@ def _confirm(ctx: Context, draft: Object) -> Object:
     if given.get("mandate") is not None:
         ctx.get("mandate", given["mandate"], param="mandate")
     off_session = given.get("off_session") not in {None, False}
-    automatic = draft["automatic_payment_methods"] or {}
-    redirects = automatic.get("enabled") and automatic.get("allow_redirects") != "never"
-    if redirects and not off_session and not given.get("return_url") and not given.get("use_stripe_sdk"):
-        raise invalid(
-            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some "
-            "of these payment methods might redirect your customer off of your page, you must provide a "
-            "`return_url`. If you don't want to accept redirect-based payment methods, set "
-            "`automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to "
-            "`never` when creating Setup Intents and Payment Intents."
-        )
+    if not off_session:
+        options.require_return(ctx, draft)
     refuse_action = given.get("error_on_requires_action", False) or off_session
     in_sdk = given.get("use_stripe_sdk", False)
     intent = attempt(ctx, draft, refuse_action, given.get("return_url"), in_sdk=in_sdk, once=not off_session)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sandbox.billing.amounts import told
 from sandbox.context import Context
 from sandbox.errors import invalid
 from sandbox.http.lists import page
@@ -53,8 +54,11 @@ def create_refund(
     if not charge["captured"]:
         raise invalid(f"Charge {charge_id} was not captured, so it cannot be refunded.", param="charge")
     given = left if amount is None else amount
-    if not 1 <= given <= left:
-        message = f"Refund amount ({given}) is greater than unrefunded amount on charge ({left})"
+    if given < 1:
+        raise invalid("Invalid positive integer", param="amount", code="parameter_invalid_integer")
+    if given > left:
+        amounts = told(given, charge["currency"]), told(left, charge["currency"])
+        message = f"Refund amount ({amounts[0]}) is greater than unrefunded amount on charge ({amounts[1]})"
         raise invalid(message, param="amount")
     kind = (charge["payment_method_details"] or {"type": "card"})["type"]
     refund: Object = {

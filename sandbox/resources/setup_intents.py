@@ -283,6 +283,7 @@ def _put(ctx: Context, draft: Object) -> None:
 
 def _confirm_operation(ctx: Context, intent: Object) -> Object:
     given = ctx.params
+    options.require_return(ctx, intent)
     made = confirm(ctx, intent, return_url=given.get("return_url"), in_sdk=given.get("use_stripe_sdk", False))
     if made["last_setup_error"] is not None:
         raise setup_error(made)
