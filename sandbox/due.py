@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sandbox.config import Config
 from sandbox.context import Context
+from sandbox.paying.intents import clear
 from sandbox.planning import KIND, plan
 from sandbox.resources.payouts import arrive
 from sandbox.store import Object, Store, Transaction
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 Work = Callable[[Context, str], None]
 WORK: dict[str, Work] = {
     "invoice": work_on_invoice,
+    "payment_intent": clear,
     "payout": arrive,
     "subscription": work_on_subscription,
     "subscription_schedule": work_on_schedule,

@@ -4,7 +4,14 @@ from typing import Any
 
 DOCS = "https://stripe.com/docs/error-codes/"
 # How "No such …" calls what is not simply its type with spaces.
-NAMES = {"payment_intent": "payment_intent", "payment_method": "PaymentMethod", "setup_intent": "setupintent"}
+NAMES = {
+    "checkout.session": "checkout.session",
+    "payment_intent": "payment_intent",
+    "payment_method": "PaymentMethod",
+    "setup_intent": "setupintent",
+}
+# How Stripe calls the id in a path; `id` where it is not here.
+IN_PATH = {"payment_intent": "intent", "setup_intent": "intent"}
 
 
 class StripeError(Exception):
@@ -39,7 +46,7 @@ def missing(kind: str, object_id: str, *, param: str | None = None) -> StripeErr
     name = NAMES.get(kind) or kind.rpartition(".")[2].replace("_", " ")
     status = 404 if param is None or param == "id" else 400
     message = f"No such {name}: '{object_id}'"
-    return invalid(message, param=param or "id", code="resource_missing", status=status)
+    return invalid(message, param=param or IN_PATH.get(kind, "id"), code="resource_missing", status=status)
 
 
 def declined(refusal: dict[str, Any], **more: Any) -> StripeError:

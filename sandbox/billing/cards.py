@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from sandbox.billing.banks import MESSAGES
+
 
 class Result(StrEnum):
     """What the bank says to a payment."""
@@ -11,6 +13,7 @@ class Result(StrEnum):
     SUCCEEDED = "succeeded"
     DECLINED = "declined"
     REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"  # a debit, of which the bank is heard days later
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Outcome:
 
 SUCCEEDED = Outcome(Result.SUCCEEDED)
 REQUIRES_ACTION = Outcome(Result.REQUIRES_ACTION)
+PROCESSING = Outcome(Result.PROCESSING)
 
 
 class Behaviour(StrEnum):
@@ -42,7 +46,11 @@ class Behaviour(StrEnum):
     DECLINED = "declined"  # already when it is attached to a customer
     CHARGE_FAILS = "charge_fails"  # attaches, then every charge is declined
     AUTHENTICATE = "authenticate"  # every payment
-    AUTHENTICATE_ONCE = "authenticate_once"  # until it was set up or paid with once
+    AUTHENTICATE_ONCE = "authenticate_once"  # until it was set up; then only while its owner is there
+    AUTHENTICATE_HERE = "authenticate_here"  # only while its owner is there: it is set up already
+    AUTHENTICATE_IF_ASKED = "authenticate_if_asked"  # where request_three_d_secure wants it
+    AUTHENTICATE_IN_VAIN = "authenticate_in_vain"  # and is declined all the same
+    DEBIT = "debit"  # a bank account: the payment is under way for a while
     DISPUTE = "dispute"  # every charge succeeds, and its payer disputes it at once
     DISPUTE_NOT_RECEIVED = "dispute_not_received"
     INQUIRY = "inquiry"  # the payer's bank only asks
@@ -59,6 +67,7 @@ class TestCard:
     behaviour: Behaviour = Behaviour.GOOD
     funding: str = "credit"
     decline: str = "generic_decline"
+    country: str = "US"
 
 
 def _declined(message: str, decline: str, advice: str, network: str, code: str = "card_declined") -> Outcome:
@@ -69,6 +78,7 @@ def _declined(message: str, decline: str, advice: str, network: str, code: str =
 DECLINES = {
     "generic_decline": _declined("Your card was declined.", "generic_decline", "try_again_later", "01"),
     "insufficient_funds": _declined("Your card has insufficient funds.", "insufficient_funds", "try_again_later", "51"),
+    "fraudulent": _declined("Your card was declined.", "fraudulent", "do_not_try_again", "59"),
     "lost_card": _declined("Your card was declined.", "lost_card", "do_not_try_again", "41"),
     "stolen_card": _declined("Your card was declined.", "stolen_card", "do_not_try_again", "43"),
     "card_velocity_exceeded": _declined(
@@ -115,7 +125,31 @@ CARDS = {
     "authenticationRequired": TestCard("4000002760003184", "visa", Behaviour.AUTHENTICATE),
     "threeDSecure2Required": TestCard("4000000000003220", "visa", Behaviour.AUTHENTICATE),
     "authenticationRequiredOnSetup": TestCard("4000002500003155", "visa", Behaviour.AUTHENTICATE_ONCE),
+    "authenticationRequiredSetupForOffSession": TestCard("4000003800000446", "visa", Behaviour.AUTHENTICATE_HERE),
+    "authenticationRequiredChargeDeclinedInsufficientFunds": TestCard(
+        "4000008260003178", "visa", Behaviour.AUTHENTICATE_IN_VAIN, decline="insufficient_funds"
+    ),
+    "threeDSecureRequired": TestCard("4000000000003063", "visa", Behaviour.AUTHENTICATE),
+    "threeDSecureOptional": TestCard("4000000000003055", "visa", Behaviour.AUTHENTICATE_IF_ASKED),
+    "threeDSecureRequiredChargeDeclined": TestCard("4000008400001629", "visa", Behaviour.AUTHENTICATE_IN_VAIN),
+    "threeDSecureRequiredProcessingError": TestCard(
+        "4000008400001280", "visa", Behaviour.AUTHENTICATE_IN_VAIN, decline="processing_error"
+    ),
+    "chargeDeclinedFraudulent": TestCard("4100000000000019", "visa", Behaviour.CHARGE_FAILS, decline="fraudulent"),
+    "bypassPending": TestCard("4000000000000077", "visa"),
 }
+CARDS["radarBlock"] = CARDS["chargeDeclinedFraudulent"]
+# https://docs.stripe.com/testing#international-cards
+for _country, _number in (
+    ("us", "4242424242424242"), ("br", "4000000760000002"), ("ca", "4000001240000000"), ("mx", "4000004840008001"),
+    ("at", "4000000400000008"), ("be", "4000000560000004"), ("ch", "4000007560000009"), ("cz", "4000002030000002"),
+    ("de", "4000002760000016"), ("dk", "4000002080000001"), ("es", "4000007240000007"), ("fi", "4000002460000001"),
+    ("fr", "4000002500000003"), ("gb", "4000008260000000"), ("ie", "4000003720000005"), ("it", "4000003800000008"),
+    ("nl", "4000005280000002"), ("no", "4000005780000007"), ("pl", "4000006160000005"), ("pt", "4000006200000007"),
+    ("se", "4000007520000008"), ("au", "4000000360000006"), ("in", "4000003560000008"), ("jp", "4000003920000003"),
+    ("nz", "4000005540000008"), ("sg", "4000007020000003"),
+):  # fmt: skip
+    CARDS[_country] = TestCard(_number, "visa", country=_country.upper())
 for _name, _number, _decline in (
     ("chargeDeclined", "4000000000000002", "generic_decline"),
     ("chargeDeclinedInsufficientFunds", "4000000000009995", "insufficient_funds"),
@@ -130,7 +164,14 @@ for _name, _number, _decline in (
 BY_NUMBER = {card.number: card for card in CARDS.values()}
 
 
-_ASKS = frozenset({Behaviour.AUTHENTICATE, Behaviour.AUTHENTICATE_ONCE})
+_ASKS = frozenset(
+    {
+        Behaviour.AUTHENTICATE,
+        Behaviour.AUTHENTICATE_HERE,
+        Behaviour.AUTHENTICATE_IN_VAIN,
+        Behaviour.AUTHENTICATE_ONCE,
+    }
+)
 # The reason that the payer gives, and whether the bank only asks.
 DISPUTED = {
     Behaviour.DISPUTE: ("fraudulent", False),
@@ -139,15 +180,30 @@ DISPUTED = {
 }
 
 
-def outcome(payment_method: dict[str, Any], *, authenticated: bool = False) -> Outcome:
-    """What the bank says to a charge; `authenticated` when the customer has just confirmed it."""
+def outcome(
+    payment_method: dict[str, Any], *, authenticated: bool = False, present: bool = False, asked: bool = False
+) -> Outcome:
+    """What the bank says to a charge.
+
+    `authenticated` when the customer has just confirmed it, `present` when the customer is there and pays once,
+    `asked` when 3-D Secure was asked for. https://docs.stripe.com/testing#regulatory-cards
+    """
     behaviour = payment_method["_behaviour"]
+    if behaviour == Behaviour.DEBIT:
+        return PROCESSING
     if behaviour in {Behaviour.DECLINED, Behaviour.CHARGE_FAILS}:
         return DECLINES[payment_method["_decline"]]
+    asks = behaviour in _ASKS or (asked and behaviour == Behaviour.AUTHENTICATE_IF_ASKED)
     known = behaviour == Behaviour.AUTHENTICATE_ONCE and payment_method["_authenticated"]
-    if behaviour not in _ASKS or authenticated or known:
-        return SUCCEEDED
-    return REQUIRES_ACTION
+    if asks and not authenticated and (present or not (known or behaviour == Behaviour.AUTHENTICATE_HERE)):
+        return REQUIRES_ACTION
+    return DECLINES[payment_method["_decline"]] if behaviour == Behaviour.AUTHENTICATE_IN_VAIN else SUCCEEDED
+
+
+def debited(payment_method: dict[str, Any]) -> Outcome:
+    """What the bank says at last to a debit. The codes are those of a charge's `failure_code`."""
+    failure = payment_method["_decline"]
+    return SUCCEEDED if failure is None else Outcome(Result.DECLINED, failure, failure, message=MESSAGES[failure])
 
 
 def attach_outcome(payment_method: dict[str, Any]) -> Outcome:

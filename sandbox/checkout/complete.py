@@ -11,12 +11,18 @@ from sandbox.calls import call
 from sandbox.checkout.session import KIND, customer_details
 from sandbox.context import Context
 from sandbox.errors import invalid
-from sandbox.resources import payment_intents, payment_methods, setup_intents
+from sandbox.invoicing import collection
+from sandbox.paying import intents as payment_intents
+from sandbox.paying import methods as payment_methods
+from sandbox.paying import options
+from sandbox.resources import setup_intents
 from sandbox.store import Object
 
+PATH = "/v1/checkout/sessions"
 SUBSCRIPTION_DATA = (
-    "application_fee_percent", "billing_cycle_anchor", "billing_mode", "default_tax_rates", "description",
-    "invoice_settings", "metadata", "on_behalf_of", "proration_behavior", "trial_end", "trial_period_days",
+    "application_fee_percent", "billing_cycle_anchor", "billing_cycle_anchor_config", "billing_mode",
+    "default_tax_rates", "description", "invoice_settings", "metadata", "on_behalf_of",
+    "pending_invoice_item_interval", "proration_behavior", "transfer_data", "trial_end", "trial_period_days",
     "trial_settings",
 )  # fmt: skip
 
@@ -94,6 +100,9 @@ def complete(ctx: Context, session_id: str, buyer: Buyer, payment_method: Object
     perform(ctx, session, payment_method)
     session |= {
         "customer_details": customer_details(buyer.email, buyer.name),
+        # the tax of an account without registrations is nothing, wherever the buyer is
+        "automatic_tax": session["automatic_tax"]
+        | ({"status": "complete"} if session["automatic_tax"]["enabled"] else {}),
         "status": "complete",
         "url": None,
         "_pending": None,
@@ -128,6 +137,7 @@ def _pay(ctx: Context, session: Object, payment_method: Object | None) -> None:
             currency=session["currency"],
             customer=session["customer"],
             capture_method=data.get("capture_method", "automatic_async"),
+            prepare=lambda _, made: options.put_options(made, session["payment_method_options"], PATH),
             **{name: value for name, value in data.items() if name != "capture_method"},
         )
         session["payment_intent"] = intent["id"]
@@ -138,6 +148,37 @@ def _pay(ctx: Context, session: Object, payment_method: Object | None) -> None:
     if intent["last_payment_error"] is not None:
         raise payment_intents.payment_error(intent)
     session["payment_status"] = "unpaid" if intent["status"] == "requires_capture" else "paid"
+    if (session["invoice_creation"] or {}).get("enabled") and intent["status"] == "succeeded":
+        session["invoice"] = _invoice(ctx, session, intent)
+
+
+def _invoice(ctx: Context, session: Object, intent: Object) -> str:
+    """`invoice_creation`: the invoice of what was bought, paid by the session's own payment."""
+    data = session["invoice_creation"]["invoice_data"]
+    rendering = data["rendering_options"] or {}
+    invoice = call(
+        ctx,
+        "POST",
+        "/v1/invoices",
+        customer=session["customer"],
+        currency=session["currency"],
+        discounts=[_discount(one) for one in session["discounts"]] or None,
+        rendering={name: value for name, value in rendering.items() if value is not None} or None,
+        **{name: data[name] for name in ("custom_fields", "description", "footer", "issuer", "metadata")},
+    )
+    for line in session["_lines"]:
+        call(
+            ctx,
+            "POST",
+            "/v1/invoiceitems",
+            customer=session["customer"],
+            invoice=invoice["id"],
+            pricing={"price": line["price"]},
+            quantity=line["quantity"],
+            description=line["description"],
+        )
+    collection.finalize_paid(ctx, invoice["id"], intent)
+    return str(invoice["id"])
 
 
 def _set_up(ctx: Context, session: Object, payment_method: Object | None) -> None:

@@ -18,6 +18,7 @@ def new_session(ctx: Context, mode: str, lines: list[Object], reduction: Reducti
     """The session, not yet stored; what begins with `_` is for the page."""
     given = ctx.params
     session_id = "cs_test_a1" + letters(ctx.new_id("cs"), 56)
+    embedded = given.get("ui_mode") == "embedded_page"
     subtotal, discount, total = totals(lines)
     priced = mode != "setup"
     return _settings(given) | {
@@ -45,7 +46,9 @@ def new_session(ctx: Context, mode: str, lines: list[Object], reduction: Reducti
         "status": "open",
         "subscription": None,
         "total_details": {"amount_discount": discount, "amount_shipping": 0, "amount_tax": 0} if priced else None,
-        "url": f"{ctx.config.public_url}/c/pay/{session_id}",
+        "client_secret": f"{session_id}_secret_{letters(f'secret:{session_id}', 60)}" if embedded else None,
+        "ui_mode": "embedded_page" if embedded else "hosted_page",
+        "url": None if embedded else f"{ctx.config.public_url}/c/pay/{session_id}",
         "_data": {name: given.get(f"{name}_data", {}) for name in ("subscription", "payment_intent", "setup_intent")},
         "_lines": lines,
         "_pending": None,
@@ -55,9 +58,8 @@ def new_session(ctx: Context, mode: str, lines: list[Object], reduction: Reducti
 def _settings(given: dict[str, Any]) -> Object:
     """What is only shown again, or always empty in the sandbox."""
     empty = (
-        "after_expiration client_secret consent consent_collection currency_conversion customer_account "
-        "invoice_creation payment_link payment_method_configuration_details permissions recovered_from "
-        "shipping_address_collection shipping_cost wallet_options"
+        "after_expiration consent currency_conversion customer_account payment_link "
+        "payment_method_configuration_details permissions recovered_from shipping_cost wallet_options"
     )
     plain = (
         "allow_promotion_codes billing_address_collection cancel_url client_reference_id customer_email "
@@ -68,7 +70,7 @@ def _settings(given: dict[str, Any]) -> Object:
         **dict.fromkeys(empty.split()),
         **{name: given.get(name) for name in plain.split()},
         "adaptive_pricing": {"enabled": given.get("adaptive_pricing", {}).get("enabled", True)},
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "automatic_tax": _automatic_tax(given.get("automatic_tax") or {}),
         "branding_settings": {
             "background_color": branding.get("background_color") or "#ffffff",
             "border_style": branding.get("border_style") or "rounded",
@@ -79,10 +81,17 @@ def _settings(given: dict[str, Any]) -> Object:
             "logo": branding.get("logo"),
         },
         "collected_information": {"business_name": None, "individual_name": None, "shipping_details": None},
-        "custom_fields": [],
+        "consent_collection": _consent(given.get("consent_collection")),
+        "custom_fields": [_field(each) for each in given.get("custom_fields") or []],
         "custom_text": dict.fromkeys(TEXTS) | given.get("custom_text", {}),
+        "invoice_creation": _invoice_creation(given.get("invoice_creation")),
         "managed_payments": {"enabled": False},
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_options": {
+            "card": {
+                "request_three_d_secure": "automatic",
+                **((given.get("payment_method_options") or {}).get("card") or {}),
+            }
+        },
         "payment_method_types": ["card"],
         "phone_number_collection": {"enabled": given.get("phone_number_collection", {}).get("enabled", False)},
         "saved_payment_method_options": {
@@ -91,9 +100,62 @@ def _settings(given: dict[str, Any]) -> Object:
             "payment_method_save": None,
         }
         | given.get("saved_payment_method_options", {}),
+        "shipping_address_collection": given.get("shipping_address_collection"),
         "shipping_options": [],
-        "ui_mode": "hosted_page",
+        **_asked(given),
     }
+
+
+def _automatic_tax(given: dict[str, Any]) -> Object:
+    if not given.get("enabled"):
+        return {"enabled": False, "liability": None, "provider": None, "status": None}
+    liability = given.get("liability") or {"type": "self"}
+    return {"enabled": True, "liability": liability, "provider": "stripe", "status": "requires_location_inputs"}
+
+
+def _asked(given: dict[str, Any]) -> Object:
+    """Fields that are there only when they were asked for."""
+    shown: Object = {}
+    if given.get("ui_mode") == "embedded_page":
+        shown["redirect_on_completion"] = given.get("redirect_on_completion", "always")
+        shown["return_url"] = given.get("return_url")
+    if "tax_id_collection" in given:
+        shown["tax_id_collection"] = {"required": "never", **given["tax_id_collection"]}
+    if "name_collection" in given:
+        kinds = given["name_collection"]
+        shown["name_collection"] = {kind: {"optional": False, **each} for kind, each in kinds.items()}
+    if "allowed_payment_method_types" in given:
+        shown["allowed_payment_method_types"] = given["allowed_payment_method_types"]
+    return shown
+
+
+def _consent(given: dict[str, Any] | None) -> Object | None:
+    names = ("payment_method_reuse_agreement", "promotions", "terms_of_service")
+    return given and {name: given.get(name) for name in names}
+
+
+def _field(given: dict[str, Any]) -> Object:
+    """A custom field; the sandbox's page does not ask for it, so that it has no value."""
+    kind = given["type"]
+    lengths: Object = {} if kind == "dropdown" else {"maximum_length": None, "minimum_length": None}
+    return {
+        "key": given["key"],
+        "label": given["label"],
+        "optional": given.get("optional", False),
+        "type": kind,
+        kind: {"default_value": None, "value": None, **lengths, **given.get(kind, {})},
+    }
+
+
+def _invoice_creation(given: dict[str, Any] | None) -> Object | None:
+    if given is None:
+        return None
+    names = ("account_tax_ids", "custom_fields", "description", "footer", "rendering_options")
+    data = given.get("invoice_data") or {}
+    shown = dict.fromkeys(names) | {"issuer": {"type": "self"}, "metadata": {}} | data
+    if shown["rendering_options"] is not None:
+        shown["rendering_options"] = {"amount_tax_display": None, "template": None} | shown["rendering_options"]
+    return {"enabled": given["enabled"], "invoice_data": shown}
 
 
 def _customer(ctx: Context) -> str | None:
@@ -104,7 +166,11 @@ def _customer(ctx: Context) -> str | None:
 def _customer_creation(given: dict[str, Any], mode: str) -> str | None:
     if "customer" in given:
         return None
-    return str(given.get("customer_creation", "if_required")) if mode == "payment" else "always"
+    if mode != "payment":
+        return "always"
+    # an invoice needs a customer
+    invoiced = (given.get("invoice_creation") or {}).get("enabled")
+    return str(given.get("customer_creation", "always" if invoiced else "if_required"))
 
 
 def _customer_details(ctx: Context) -> Object | None:

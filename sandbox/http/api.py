@@ -27,6 +27,12 @@ MAX_KEY = 255
 KEY_LIFE = 24 * 3600
 RATE_LIMITED = "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
 
+NO_KEY = (
+    "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth "
+    "(e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we "
+    "can help at https://support.stripe.com/."
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -121,7 +127,7 @@ class Api:
     def _account(self, given: dict[str, str], headers: dict[str, str]) -> str:
         key = bearer(given.get("authorization", ""))
         if key not in self.config.api_keys:
-            message = "You did not provide an API key." if not key else f"Invalid API Key provided: {_mask(key)}"
+            message = NO_KEY if not key else f"Invalid API Key provided: {_mask(key)}"
             raise invalid(message, status=401)
         account = given.get("stripe-account", self.config.platform)
         if account != self.config.platform:
@@ -155,7 +161,7 @@ class Api:
         if key is not None:
             headers |= {"Idempotency-Key": key, "Original-Request": headers["Request-Id"]}
             mark = fingerprint(request)
-            kept = self._replay(account, key, mark, headers)
+            kept = self._replay(account, key, mark, request.path, headers)
             if kept is not None:
                 return kept
         given = form.parse(request.query)
@@ -184,7 +190,7 @@ class Api:
             _log.exception("%s failed", operation.name)
             status, body = 500, self._refusal(_crash(), headers["Request-Id"])
         if key is not None:
-            self._keep(tx, ctx, key, mark, status, body)
+            self._keep(tx, ctx, key, {"fingerprint": mark, "path": request.path}, status, body)
         self.commit(tx)
         return status, body
 
@@ -198,7 +204,9 @@ class Api:
         for _, delivery in deliveries:
             self.deliver(delivery)
 
-    def _replay(self, account: str, key: str, mark: str, headers: dict[str, str]) -> tuple[int, bytes] | None:
+    def _replay(
+        self, account: str, key: str, mark: str, path: str, headers: dict[str, str]
+    ) -> tuple[int, bytes] | None:
         if len(key) > MAX_KEY:
             raise invalid(f"Idempotency keys may have at most {MAX_KEY} characters.")
         if (account, key) in self._in_flight:
@@ -213,6 +221,13 @@ class Api:
         kept = self.store.table(account, "_idempotency").get(key)
         if kept is None or kept["created"] < self.config.clock() - KEY_LIFE:
             return None
+        if kept.get("path", path) != path:
+            message = (
+                "Keys for idempotent requests can only be used for the same endpoint they were first used for "
+                f"('{path}' vs '{kept['path']}'). Try using a key other than '{key}' if you meant to execute a "
+                "different request."
+            )
+            raise StripeError(400, "idempotency_error", message)
         if kept["fingerprint"] != mark:
             message = (
                 "Keys for idempotent requests can only be used with the same parameters they were first used "
@@ -222,12 +237,12 @@ class Api:
         headers |= {"Idempotent-Replayed": "true", "Original-Request": kept["request"]}
         return kept["status"], kept["body"].encode()
 
-    def _keep(self, tx: Transaction, ctx: Context, key: str, mark: str, status: int, body: bytes) -> None:
+    def _keep(self, tx: Transaction, ctx: Context, key: str, marks: Object, status: int, body: bytes) -> None:
         kept = {
             "id": key,
             "object": "_idempotency",
             "created": ctx.now,
-            "fingerprint": mark,
+            **marks,
             "request": ctx.request_id,
             "status": status,
             "body": body.decode(),

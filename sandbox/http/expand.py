@@ -14,7 +14,7 @@ _extras: dict[tuple[str, str], Extra] = {}
 
 
 def expandable(kind: str, name: str) -> Callable[[Extra], Extra]:
-    """Registers a field that is only there when expanded, such as a price's tiers."""
+    """Registers a field that is only there when expanded, such as a price's tiers, or whose id is of no stored type."""
 
     def register(make: Extra) -> Extra:
         _extras[kind, name] = make
@@ -52,7 +52,7 @@ def _expanded(ctx: Context, value: Any, steps: list[str], path: str) -> Any:
         return value
     name, rest = steps[0], steps[1:]
     make = _extras.get((value.get("object", ""), name))
-    if make is not None and name not in value:
+    if make is not None and (name not in value or isinstance(value[name], str)):
         return value | {name: _expanded(ctx, make(ctx, value), rest, path)}
     inner = value.get(name)
     if name not in value or not isinstance(inner, (str, list, dict, type(None))):

@@ -11,6 +11,19 @@ from sandbox.errors import StripeError, invalid
 # Notation: "int", "string?" ("?" = '' clears); ["a", "b"] an enum; {"fields": {"name!": …}} ("!" = required);
 # {"list": …}; {"map": …}; {"any": [...]}; "clear": true on a dict = '' clears it.
 TABLE: dict[str, Any] = json.loads(files("sandbox").joinpath("parameters.json").read_text("utf-8"))
+# A card in `payment_method_data` is in no SDK, because servers should not see numbers; Stripe takes it all the same.
+_CARD = TABLE["POST /v1/payment_methods"]["fields"]["card"]
+for _spec in TABLE.values():
+    _data = _spec["fields"].get("payment_method_data")
+    if _data is not None and "type!" in _data["fields"]:
+        _data["fields"] |= {"card": _CARD, "type!": sorted([*_data["fields"]["type!"], "card"])}
+# What names an object or a currency can't be unset, though the SDK calls it a plain string.
+NEVER_EMPTY = frozenset(
+    {
+        "charge", "coupon", "currency", "customer", "from_subscription", "invoice", "payment_intent", "payment_method",
+        "plan", "price", "product", "promotion_code", "source", "subscription", "test_clock",
+    }
+)  # fmt: skip
 INTEGER = re.compile(r"-?\d{1,18}")
 
 
@@ -32,11 +45,16 @@ def check(operation: str, given: dict[str, Any]) -> dict[str, Any]:
 
 def _fields(specs: dict[str, Any], given: dict[str, Any], prefix: str) -> dict[str, Any]:
     converted = {}
+    unknown = [f"{prefix}[{name}]" if prefix else name for name in given if not {name, name + "!"} & specs.keys()]
+    if unknown:
+        words = "parameter" if len(unknown) == 1 else "parameters"
+        message = f"Received unknown {words}: {', '.join(unknown)}"
+        raise invalid(message, param=unknown[0], code="parameter_unknown")
     for name, value in given.items():
         full = f"{prefix}[{name}]" if prefix else name
         spec = specs.get(name, specs.get(name + "!"))
-        if spec is None:
-            raise invalid(f"Received unknown parameter: {full}", param=full, code="parameter_unknown")
+        if value == "" and spec == "string" and (name + "!" in specs or name in NEVER_EMPTY):
+            raise empty(full)
         converted[name] = _convert(spec, value, full)
     for name in specs:
         if name.endswith("!") and name[:-1] not in given:
@@ -55,7 +73,7 @@ def _convert(spec: Any, value: Any, name: str) -> Any:
     if value == "":
         if spec.get("clear") or "list" in spec:
             return [] if "list" in spec else None
-        raise _empty(name)
+        raise empty(name)
     if not isinstance(value, dict):
         kind = "array" if "list" in spec else "object"
         raise invalid(f"Invalid {kind}", param=name)
@@ -108,7 +126,7 @@ def _scalar(spec: str, value: Any, name: str) -> Any:
         # Real Stripe takes name='' on a customer though the SDK calls it a plain string.
         if spec.endswith("?") or kind == "string":
             return None
-        raise _empty(name)
+        raise empty(name)
     if kind == "string":
         return value
     if kind == "bool":
@@ -132,7 +150,7 @@ def _number(kind: str, value: str, name: str) -> float | str:
     return value if kind == "decimal" else float(number)
 
 
-def _empty(name: str) -> StripeError:
+def empty(name: str) -> StripeError:
     return invalid(
         f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a "
         f"parameter; however '{name}' cannot be unset.",

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from sandbox.billing.cards import DECLINES
 from sandbox.context import Context
 from sandbox.errors import StripeError, invalid
-from sandbox.invoicing.invoice import add_up, application_fee
+from sandbox.invoicing.automatic_tax import check_finalization
+from sandbox.invoicing.invoice import add_up, application_fee, transfer
+from sandbox.paying import intents as payment_intents
+from sandbox.paying import options
 from sandbox.planning import plan
-from sandbox.resources import customer_balances, payment_intents
+from sandbox.resources import customer_balances
 from sandbox.store import Object
 
 HOUR = 3600
@@ -70,6 +73,7 @@ def finalize(ctx: Context, invoice_id: str, auto_advance: bool | None = None) ->
             code="invoice_not_editable",
         )
     customer = ctx.edit("customer", invoice["customer"])
+    check_finalization(invoice, customer)
     invoice["starting_balance"] = customer["balance"]
     left = add_up(ctx, invoice)
     sequence = customer["next_invoice_sequence"]
@@ -90,6 +94,9 @@ def finalize(ctx: Context, invoice_id: str, auto_advance: bool | None = None) ->
         "status": "open",
     }
     invoice["status_transitions"]["finalized_at"] = ctx.now
+    if invoice["from_invoice"] is not None:
+        original = void(ctx, invoice["from_invoice"]["invoice"])
+        original["latest_revision"] = invoice["id"]
     if invoice["rendering"] is not None and invoice["rendering"]["pdf"]["page_size"] == "auto":
         size = "letter" if invoice["account_country"] in {"CA", "US"} else "a4"
         invoice["rendering"] = invoice["rendering"] | {"pdf": {"page_size": size}}
@@ -103,6 +110,14 @@ def finalize(ctx: Context, invoice_id: str, auto_advance: bool | None = None) ->
     if not invoice["amount_due"]:
         _paid(ctx, invoice)
     return invoice
+
+
+def finalize_paid(ctx: Context, invoice_id: str, intent: Object) -> None:
+    """Finalise a draft that a payment, made before, pays as its own."""
+    invoice = ctx.edit("invoice", invoice_id)
+    invoice["_paid_by"] = intent["id"]
+    finalize(ctx, invoice_id)
+    settle(ctx, ctx.edit("payment_intent", intent["id"]))
 
 
 def pay(ctx: Context, invoice_id: str, payment_method: str | None = None, *, automatic: bool = False) -> Object:
@@ -198,13 +213,18 @@ def stop_retries(ctx: Context, invoice_id: str) -> None:
 
 def method_for(ctx: Context, invoice: Object) -> str | None:
     """The invoice's own payment method, else the subscription's, else the customer's."""
-    own: str | None = invoice["default_payment_method"]
+    own: str | None = invoice["default_payment_method"] or invoice["default_source"]
     if own is not None:
         return own
     if invoice["_subscription"] is not None:
-        own = ctx.get("subscription", invoice["_subscription"])["default_payment_method"]
-    customer = ctx.get("customer", invoice["customer"])
-    default: str | None = own or customer["invoice_settings"]["default_payment_method"]
+        subscription = ctx.get("subscription", invoice["_subscription"])
+        own = subscription["default_payment_method"] or subscription["default_source"]
+    return own or default_method(ctx.get("customer", invoice["customer"]))
+
+
+def default_method(customer: Object) -> str | None:
+    """What pays the customer's invoices where nothing else was chosen."""
+    default: str | None = customer["invoice_settings"]["default_payment_method"] or customer["default_source"]
     return default
 
 
@@ -254,6 +274,11 @@ def settle(ctx: Context, intent: Object) -> None:
         return
     invoice = ctx.edit("invoice", intent["_invoice"])
     if invoice["status"] in CLOSED:
+        return
+    if intent["status"] == "processing":
+        invoice |= {"attempted": True, "next_payment_attempt": None}
+        replan(ctx, invoice)
+        tell(ctx, invoice, "processing")
         return
     if intent["status"] == "succeeded":
         payment = ctx.edit("invoice_payment", invoice["_payment"])
@@ -306,19 +331,32 @@ def _needs_action(ctx: Context, invoice: Object) -> None:
 
 
 def _open_payment(ctx: Context, invoice: Object) -> None:
-    intent = payment_intents.create_payment_intent(
+    if invoice.get("_paid_by") is not None:
+        intent = ctx.edit("payment_intent", invoice["_paid_by"])
+        intent["_invoice"] = invoice["id"]
+    else:
+        intent = _new_intent(ctx, invoice)
+    payment = _payment(ctx, invoice, intent, invoice["amount_due"], default=True)
+    invoice |= {"_payment": payment["id"], "_payment_intent": intent["id"]}
+
+
+def _new_intent(ctx: Context, invoice: Object) -> Object:
+    card = (invoice["payment_settings"]["payment_method_options"] or {}).get("card")
+    wanted = None if card is None else {"card": card}
+    return payment_intents.create_payment_intent(
         ctx,
         amount=invoice["amount_due"],
         currency=invoice["currency"],
         customer=invoice["customer"],
         description=DESCRIPTIONS.get(invoice["billing_reason"], f"Payment for Invoice {invoice['number']}"),
         application_fee_amount=application_fee(invoice),
+        on_behalf_of=invoice["on_behalf_of"],
+        transfer_data=transfer(invoice),
         setup_future_usage=None if invoice["_subscription"] is None else "off_session",
         payment_details={"customer_reference": None, "order_reference": invoice["id"]},
         _invoice=invoice["id"],
+        prepare=lambda _, intent: options.put_options(intent, wanted, "/v1/invoices"),
     )
-    payment = _payment(ctx, invoice, intent, invoice["amount_due"], default=True)
-    invoice |= {"_payment": payment["id"], "_payment_intent": intent["id"]}
 
 
 def _payment(ctx: Context, invoice: Object, intent: Object, amount: int, *, default: bool) -> Object:

@@ -1,8 +1,12 @@
 """Makes invoices and keeps their totals consistent."""
 
+from decimal import Decimal
+
 from sandbox.billing.amounts import smallest
 from sandbox.billing.periods import Period
+from sandbox.billing.pricing import rounded
 from sandbox.context import Context
+from sandbox.invoicing.automatic_tax import of_invoice
 from sandbox.invoicing.lines import put_lines
 from sandbox.invoicing.reductions import active, reduce_lines
 from sandbox.invoicing.taxes import added, tax_lines, without_tax
@@ -71,20 +75,18 @@ def new_invoice(
     invoice_id = ctx.new_id("in")
     account = ctx.tx.get(ctx.config.platform, "account", ctx.account) or {}
     discounts = [] if subscription is None else active(ctx, subscription)
-    settings = {"default_mandate": None, "payment_method_options": None, "payment_method_types": None}
-    if subscription is not None:
-        settings["payment_method_types"] = subscription["payment_settings"]["payment_method_types"]
     invoice: Object = {
         **dict.fromkeys(NULL),
         **dict.fromkeys(ZERO, 0),
         **{name: [] for name in EMPTY},
+        **_looks(customer, subscription),
         "id": invoice_id,
         "object": "invoice",
         "account_country": account.get("country", "US"),
         "account_name": (account.get("business_profile") or {}).get("name"),
         "attempted": False,
         "auto_advance": auto_advance,
-        "automatic_tax": dict.fromkeys(("disabled_reason", "liability", "provider", "status")) | {"enabled": False},
+        "automatic_tax": of_invoice(subscription and subscription["automatic_tax"], customer),
         "billing_reason": reason,
         "collection_method": collection_method,
         "created": ctx.now,
@@ -97,13 +99,11 @@ def new_invoice(
         "customer_shipping": customer["shipping"],
         "customer_tax_exempt": customer["tax_exempt"],
         "default_tax_rates": list(subscription["default_tax_rates"]) if subscription else [],
-        "description": subscription and subscription["description"],
         "discounts": [discount["id"] for discount in discounts],
-        "issuer": {"type": "self"},
         "livemode": False,
         "metadata": {},
+        "on_behalf_of": subscription and subscription["on_behalf_of"],
         "parent": _parent(subscription, proration_date),
-        "payment_settings": settings,
         "period_end": period.end if period else ctx.now,
         "period_start": period.start if period else ctx.now,
         "starting_balance": customer["balance"],
@@ -115,16 +115,49 @@ def new_invoice(
         "_discounts": discounts,
         "_fee_percent": subscription and subscription["application_fee_percent"],
         "_subscription": subscription and subscription["id"],
+        "_transfer": subscription and subscription["transfer_data"],
     }
     put_lines(invoice, lines)
     add_up(ctx, invoice)
     return invoice
 
 
+def _looks(customer: Object, subscription: Object | None) -> Object:
+    """What the customer's invoice settings say, and before them those of the subscription."""
+    own: Object = customer["invoice_settings"]
+    settings: Object = {"default_mandate": None, "payment_method_options": None, "payment_method_types": None}
+    looks: Object = {
+        "custom_fields": own["custom_fields"],
+        "description": None,
+        "footer": own["footer"],
+        "issuer": {"type": "self"},
+        "payment_settings": settings,
+    }
+    if subscription is not None:
+        wanted: Object = subscription["invoice_settings"]
+        asked: Object = subscription["payment_settings"]
+        options: Object | None = asked["payment_method_options"]
+        # an invoice does not show the network that the subscription asks for
+        card = {name: value for name, value in ((options or {}).get("card") or {}).items() if name != "network"}
+        settings |= {
+            "payment_method_options": options and options | {"card": card},
+            "payment_method_types": asked["payment_method_types"],
+        }
+        looks |= {name: wanted[name] for name in ("custom_fields", "footer") if wanted[name]}
+        looks |= {
+            "description": wanted["description"] or subscription["description"],
+            "issuer": wanted["issuer"],
+        }
+    return looks
+
+
 def add_up(ctx: Context, invoice: Object) -> int:
     """Set every total from the lines and the starting balance; returns the balance that would be left."""
     subtotal = sum(line["amount"] for line in invoice["_lines"])
-    reductions = reduce_lines(invoice["_lines"], invoice["_discounts"])
+    named = [discount for line in invoice["_lines"] for discount in line["discounts"]]
+    found = {one: ctx.tx.get(ctx.account, "discount", one) for one in named}
+    own = {one: discount for one, discount in found.items() if discount is not None}
+    reductions = reduce_lines(invoice["_lines"], invoice["_discounts"], own)
     taxes = tax_lines(ctx, invoice)
     total = subtotal - sum(each["amount"] for each in reductions) + added(taxes)
     due, left = owed(total, invoice["starting_balance"], invoice["currency"])
@@ -157,6 +190,18 @@ def application_fee(invoice: Object) -> int | None:
         return fee
     share = round(invoice["total"] * invoice["_fee_percent"] / 100)
     return int(min(share, invoice["amount_due"]))
+
+
+def transfer(invoice: Object) -> Object | None:
+    """The `transfer_data` of the invoice's payment: a part of the total, a sum, or all of it."""
+    data: Object | None = invoice.get("_transfer")
+    if data is None:
+        return None
+    amount = data.get("amount")
+    if data.get("amount_percent") is not None:
+        amount = min(rounded(Decimal(str(data["amount_percent"])) * invoice["total"] / 100), invoice["amount_due"])
+    whole: Object = {"destination": data["destination"]}
+    return whole if amount is None else whole | {"amount": amount}
 
 
 def _parent(subscription: Object | None, proration_date: int | None) -> Object | None:

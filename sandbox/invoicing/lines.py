@@ -5,6 +5,7 @@ from sandbox.billing.pricing import charges
 from sandbox.context import Context
 from sandbox.errors import invalid
 from sandbox.invoicing import words
+from sandbox.invoicing.reductions import active
 from sandbox.store import Object
 
 MAX_LINES = 250
@@ -15,6 +16,7 @@ def recurring_lines(ctx: Context, subscription: Object, item: Object, period: Pe
     """What an item costs for a whole period: one line, or one for each tier."""
     price = ctx.get("price", item["price"]["id"])
     product = ctx.get("product", price["product"])
+    own = [discount["id"] for discount in active(ctx, item)]
     return [
         _line(
             ctx,
@@ -26,6 +28,7 @@ def recurring_lines(ctx: Context, subscription: Object, item: Object, period: Pe
             unit=f"{charge.unit_amount:f}",
             parent=_subscription_parent(subscription, item),
         )
+        | {"discounts": own}
         for charge in charges(price, item["quantity"])
     ]
 
@@ -76,6 +79,7 @@ def line_of_item(ctx: Context, item: Object) -> Object:
     line |= {
         "currency": item["currency"],
         "discountable": item["discountable"],
+        "discounts": item["discounts"],
         "metadata": item["metadata"],
         "pricing": item["pricing"],
     }

@@ -13,7 +13,8 @@ from sandbox.errors import StripeError
 from sandbox.pages import forms
 from sandbox.pages.desk import Desk
 from sandbox.pages.render import not_found, redirect, render
-from sandbox.resources import payment_intents, setup_intents
+from sandbox.paying import intents as payment_intents
+from sandbox.resources import setup_intents
 from sandbox.store import Object
 
 

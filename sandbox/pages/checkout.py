@@ -59,8 +59,8 @@ class CheckoutPage:
             now = self._session(request) or session
             return self._form(now, given, refused)
         if done is None:
-            return redirect(f"/c/pay/{session['id']}/authenticate", session["success_url"])
-        return redirect(_return_address(done), session["success_url"])
+            return redirect(f"/c/pay/{session['id']}/authenticate", _way_back(session))
+        return _left(done)
 
     async def ask(self, request: Request) -> Response:
         session = self._session(request)
@@ -70,7 +70,7 @@ class CheckoutPage:
             return redirect(f"/c/pay/{session['id']}")
         return render(
             "authenticate.html",
-            leads_to=session["success_url"],
+            leads_to=_way_back(session),
             business=self._desk.business_name(self._account(session["id"])),
             amount=session["amount_total"],
             currency=session["currency"],
@@ -97,7 +97,7 @@ class CheckoutPage:
                 raise
             self._desk.act(account, lambda ctx: forget_pending(ctx, session_id))
             return self._form(session, None, error)
-        return redirect(_return_address(done), session["success_url"])
+        return _left(done)
 
     def _try(self, ctx: Context, session_id: str, given: dict[str, str]) -> Object | None:
         """The completed session, or None where the bank first wants to ask the customer."""
@@ -130,7 +130,7 @@ class CheckoutPage:
         return render(
             "checkout.html",
             status=402 if refused is not None and refused.status == 402 else 200 if error is None else 400,
-            leads_to=session["success_url"],
+            leads_to=_way_back(session),
             business=business,
             session=session,
             lines=lines,
@@ -176,5 +176,14 @@ def _pay_label(session: Object) -> str:
     return {"book": "Book", "donate": "Donate"}.get(session["submit_type"] or "", "Pay")
 
 
-def _return_address(session: Object) -> str:
-    return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+def _way_back(session: Object) -> str | None:
+    """Where the buyer goes afterwards; None where an embedded page stays as it is."""
+    back = session["success_url"] or session.get("return_url")
+    return None if back is None else str(back)
+
+
+def _left(session: Object) -> Response:
+    back = _way_back(session)
+    if back is None:
+        return render("message.html", title="Thank you", text="You have completed this purchase.")
+    return redirect(back.replace("{CHECKOUT_SESSION_ID}", session["id"]), back)

@@ -13,7 +13,7 @@ from sandbox.invoicing import collection
 from sandbox.pages import forms
 from sandbox.pages.desk import Desk
 from sandbox.pages.render import not_found, redirect, render
-from sandbox.resources import payment_methods
+from sandbox.paying import methods as payment_methods
 from sandbox.store import Object
 
 PAYABLE = frozenset({"open", "uncollectible"})

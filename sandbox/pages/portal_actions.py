@@ -8,7 +8,7 @@ from sandbox.context import Context
 from sandbox.errors import invalid
 from sandbox.pages import forms
 from sandbox.pages.portal_visit import Form, Visit
-from sandbox.resources import payment_methods
+from sandbox.paying import methods as payment_methods
 from sandbox.store import Object
 
 ENDED = frozenset({"canceled", "incomplete_expired"})

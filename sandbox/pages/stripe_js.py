@@ -15,7 +15,8 @@ from sandbox.errors import StripeError, invalid, missing
 from sandbox.pages import forms
 from sandbox.pages.desk import Desk
 from sandbox.pages.render import template
-from sandbox.resources import payment_intents, setup_intents
+from sandbox.paying import intents as payment_intents
+from sandbox.resources import setup_intents
 from sandbox.store import Object
 
 KINDS = {"pi": "payment_intent", "seti": "setup_intent"}

@@ -74,7 +74,7 @@ def needs(account: dict[str, Any]) -> dict[str, Any]:
         profile = account["business_profile"]
         due = [f"business_profile.{name}" for name in ("mcc", "url") if profile[name] is None]
         due += [] if account["business_type"] else ["business_type"]
-        due += [name for name in ALWAYS_DUE if name != "tos_acceptance.date" or not account["tos_acceptance"]["date"]]
+        due += [name for name in ALWAYS_DUE if not _is_told(account, name)]
     return {
         "alternatives": [],
         "current_deadline": None,
@@ -85,6 +85,14 @@ def needs(account: dict[str, Any]) -> dict[str, Any]:
         "past_due": sorted(due),
         "pending_verification": [],
     }
+
+
+def _is_told(account: dict[str, Any], name: str) -> bool:
+    if name == "tos_acceptance.date":
+        return bool(account["tos_acceptance"]["date"])
+    if name == "external_account":
+        return bool(account["external_accounts"]["data"])
+    return bool((account.get("individual") or {}).get(name.rpartition(".")[2]))
 
 
 def described(account: dict[str, Any], name: str) -> dict[str, Any]:

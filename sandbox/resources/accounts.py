@@ -6,6 +6,7 @@ from sandbox.context import Context
 from sandbox.errors import invalid, not_implemented
 from sandbox.http.lists import page
 from sandbox.operations import operation
+from sandbox.resources import account_owners
 from sandbox.resources.account_defaults import (
     CURRENCIES,
     controller,
@@ -18,6 +19,7 @@ from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 
 CHANGEABLE = (
+    *account_owners.TAKES,
     "business_profile",
     "business_type",
     "capabilities",
@@ -177,7 +179,12 @@ def _apply(ctx: Context, account: Object) -> None:
             account[name] = _merged(account[name], given[name] or {})
     _request(ctx, account, given.get("capabilities") or {})
     merge_metadata(account, ctx)
+    account_owners.apply(ctx, account)
     account["requirements"] = needs(account)
+    told_all = not account["details_submitted"] and not account["requirements"]["currently_due"]
+    if told_all and account["controller"]["requirement_collection"] == "application":
+        # the platform has told all that Stripe wants to know: no page is needed
+        complete_onboarding(ctx, account["id"])
 
 
 def _merged(old: Object, new: Object) -> Object:

@@ -4,13 +4,16 @@ from sandbox.context import Context
 from sandbox.errors import invalid, missing, not_implemented
 from sandbox.http.lists import page
 from sandbox.operations import operation
+from sandbox.resources import balance_transactions
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
 
 
-def take(ctx: Context, charge: Object) -> None:
-    """The fee of a captured charge, kept in the platform's account; `charge` is a draft."""
-    amount = charge["application_fee_amount"]
+def take(ctx: Context, charge: Object, amount: int | None, origin: str | None = None) -> None:
+    """The fee of a captured charge, kept in the platform's account; `charge` is a draft.
+
+    `origin` is the platform's own charge, where this one is the payment that its transfer has made.
+    """
     if not amount or ctx.application is None:
         return
     platform = ctx.inside(ctx.config.platform)
@@ -28,7 +31,7 @@ def take(ctx: Context, charge: Object) -> None:
         "currency": charge["currency"],
         "fee_source": {"charge": charge["id"], "type": "charge"},
         "livemode": False,
-        "originating_transaction": None,
+        "originating_transaction": origin,
         "refunded": False,
         "refunds": {
             "object": "list",
@@ -37,6 +40,7 @@ def take(ctx: Context, charge: Object) -> None:
             "url": f"/v1/application_fees/{fee_id}/refunds",
         },
     }
+    fee["balance_transaction"] = balance_transactions.of_fee(platform, fee_id, amount, charge["currency"])
     platform.insert(fee)
     charge["application_fee"] = fee_id
     platform.emit("application_fee.created", fee)
@@ -59,6 +63,8 @@ def give_back(ctx: Context, fee_id: str, amount: int) -> Object:
         "fee": fee_id,
         "metadata": {},
     }
+    made = balance_transactions.of_fee(platform, refund["id"], amount, fee["currency"], back=True)
+    refund["balance_transaction"] = made
     platform.insert(refund)
     fee["amount_refunded"] += amount
     fee["refunded"] = fee["amount_refunded"] == fee["amount"]

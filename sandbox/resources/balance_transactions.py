@@ -3,6 +3,7 @@
 from collections import Counter
 
 from sandbox.context import Context, public
+from sandbox.errors import invalid
 from sandbox.http.lists import page
 from sandbox.operations import operation
 from sandbox.store import Object
@@ -28,6 +29,32 @@ def of_charge(ctx: Context, charge: Object) -> str:
 def of_refund(ctx: Context, refund: Object) -> str:
     """The transaction of a refund: the processing fee is not given back."""
     return _insert(ctx, refund["id"], "refund", -refund["amount"], refund["currency"], description="REFUND FOR CHARGE")
+
+
+def of_transfer(ctx: Context, transfer: Object) -> str:
+    """What a destination charge sends on to the connected account."""
+    return _insert(ctx, transfer["id"], "transfer", -transfer["amount"], transfer["currency"])
+
+
+def of_reversal(ctx: Context, reversal: Object) -> str:
+    """What a refund takes back of a transfer."""
+    source, amount = reversal["id"], reversal["amount"]
+    return _insert(ctx, source, "transfer_refund", amount, reversal["currency"], category="transfer_reversal")
+
+
+def of_payment(ctx: Context, payment: Object) -> str:
+    """The same money in the connected account, less the application's fee; `payment` is a draft."""
+    fees = []
+    if payment["application_fee"]:
+        fee = ctx.inside(ctx.config.platform).get("application_fee", payment["application_fee"])
+        fees = [_fee(fee["amount"], fee["currency"], ctx.application, "Application fee", "application_fee")]
+    return _insert(ctx, payment["id"], "payment", payment["amount"], payment["currency"], fees=fees, category="charge")
+
+
+def of_fee(ctx: Context, fee_id: str, amount: int, currency: str, *, back: bool = False) -> str:
+    """What the platform earns by a fee, or gives back of it."""
+    kind = "application_fee_refund" if back else "application_fee"
+    return _insert(ctx, fee_id, kind, -amount if back else amount, currency)
 
 
 def of_dispute(ctx: Context, dispute: Object, *, back: bool = False) -> Object:
@@ -122,9 +149,13 @@ def retrieve(ctx: Context) -> Object:
 _PAGING = ("created", "ending_before", "limit", "starting_after")
 
 
-@operation("GET", "/v1/balance_transactions", takes=("currency", "source", "type", *_PAGING))
+@operation("GET", "/v1/balance_transactions", takes=("currency", "payout", "source", "type", *_PAGING))
 def list_all(ctx: Context) -> Object:
     wanted = {name: ctx.params[name] for name in ("currency", "source", "type") if name in ctx.params}
+    if "payout" in ctx.params:
+        # only automatic payouts have transactions, and those here are made by hand
+        ctx.get("payout", ctx.params["payout"], param="payout")
+        raise invalid("Balance transaction history can only be filtered on automatic transfers, not manual.")
     found = page(
         ctx,
         "balance_transaction",

@@ -8,6 +8,7 @@ from sandbox.context import Context
 from sandbox.errors import invalid, not_implemented
 from sandbox.http.expand import expandable
 from sandbox.http.lists import page
+from sandbox.http.parameters import names_of
 from sandbox.operations import operation
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
@@ -15,19 +16,14 @@ from sandbox.store import Object
 # What would change what is bought or asked: refused, rather than accepted and ignored.
 LATER = (
     "after_expiration",
-    "consent_collection",
-    "custom_fields",
     "managed_payments",
-    "name_collection",
     "optional_items",
-    "shipping_address_collection",
     "shipping_options",
-    "tax_id_collection",
 )
-SUBSCRIPTION_LATER = ("billing_cycle_anchor_config", "pending_invoice_item_interval", "transfer_data")
+CREATE = "POST /v1/checkout/sessions"
 
 
-@operation("POST", "/v1/checkout/sessions")
+@operation("POST", "/v1/checkout/sessions", takes=names_of()[CREATE] - set(LATER))
 def create(ctx: Context) -> Object:
     given = ctx.params
     _refuse_what_is_missing(given)
@@ -48,10 +44,8 @@ def retrieve(ctx: Context) -> Object:
     return current(ctx, ctx.path["session"])
 
 
-@operation("POST", "/v1/checkout/sessions/{session}")
+@operation("POST", "/v1/checkout/sessions/{session}", takes=("metadata",))
 def update(ctx: Context) -> Object:
-    for name in ctx.params.keys() - {"metadata", "expand"}:
-        raise not_implemented("POST", f"/v1/checkout/sessions/{{session}} with {name}")
     session = ctx.edit(KIND, ctx.path["session"])
     merge_metadata(session, ctx)
     return session
@@ -129,24 +123,34 @@ def _public_price(ctx: Context, price_id: str) -> Object:
 
 
 def _refuse_what_is_missing(given: dict[str, Any]) -> None:
-    asked = [name for name in LATER if given.get(name)]
-    asked += [f"subscription_data[{name}]" for name in SUBSCRIPTION_LATER if name in given.get("subscription_data", {})]
-    asked += [
-        f"{name}[enabled]" for name in ("automatic_tax", "invoice_creation") if given.get(name, {}).get("enabled")
-    ]
-    if given.get("ui_mode", "hosted_page") != "hosted_page":
-        asked.append(f"ui_mode={given['ui_mode']}")
-    if asked:
-        raise not_implemented("POST", f"/v1/checkout/sessions with {asked[0]}")
+    if given.get("ui_mode", "hosted_page") not in {"hosted_page", "embedded_page"}:
+        raise not_implemented("POST", f"/v1/checkout/sessions with ui_mode={given['ui_mode']}")
+    for kind in (given.get("payment_method_options") or {}).keys() - {"card"}:
+        raise not_implemented("POST", f"/v1/checkout/sessions with payment_method_options[{kind}]")
+
+
+def _check_return(given: dict[str, Any]) -> None:
+    """Where the buyer goes afterwards: a hosted page needs `success_url`, an embedded one `return_url`."""
+    embedded = given.get("ui_mode") == "embedded_page"
+    wanted, other = ("return_url", "success_url") if embedded else ("success_url", "return_url")
+    for name in (other, "cancel_url") if embedded else (other, "redirect_on_completion"):
+        if name in given:
+            mode = given.get("ui_mode", "hosted_page")
+            raise invalid(f"You can not pass `{name}` when `ui_mode` is `{mode}`.", param=name)
+    if wanted not in given and given.get("redirect_on_completion") != "never":
+        raise invalid(f"Missing required param: {wanted}.", param=wanted, code="parameter_missing")
 
 
 def _mode(given: dict[str, Any]) -> str:
-    if "success_url" not in given:
-        raise invalid("Missing required param: success_url.", param="success_url", code="parameter_missing")
+    _check_return(given)
     if "mode" not in given:
         raise invalid("Missing required param: mode.", param="mode", code="parameter_missing")
     mode = str(given["mode"])
-    for name, its_mode in (("subscription_data", "subscription"), ("payment_intent_data", "payment")):
+    for name, its_mode in (
+        ("subscription_data", "subscription"),
+        ("payment_intent_data", "payment"),
+        ("invoice_creation", "payment"),
+    ):
         if name in given and mode != its_mode:
             raise invalid(f"You can not pass `{name}` in `{mode}` mode.", param=name)
     if "customer" in given and "customer_email" in given:

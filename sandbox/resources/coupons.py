@@ -32,10 +32,20 @@ def redeem(ctx: Context, coupon_id: str) -> None:
     "POST",
     "/v1/coupons",
     takes=(
-        "amount_off", "applies_to", "currency", "duration", "duration_in_months", "id", "max_redemptions",
-        "metadata", "name", "percent_off", "redeem_by",
+        "amount_off",
+        "applies_to",
+        "currency",
+        "currency_options",
+        "duration",
+        "duration_in_months",
+        "id",
+        "max_redemptions",
+        "metadata",
+        "name",
+        "percent_off",
+        "redeem_by",
     ),
-)  # fmt: skip
+)
 def create(ctx: Context) -> Object:
     given = ctx.params
     _check(ctx)
@@ -62,6 +72,7 @@ def create(ctx: Context) -> Object:
         "times_redeemed": 0,
         "valid": True,
         "_applies_to": given.get("applies_to"),
+        "_currency_options": _options(given.get("currency_options") or {}),
     }
     merge_metadata(coupon, ctx)
     ctx.insert(coupon)
@@ -74,10 +85,12 @@ def retrieve(ctx: Context) -> Object:
     return _current(ctx, ctx.get("coupon", ctx.path["coupon"]))
 
 
-@operation("POST", "/v1/coupons/{coupon}", takes=("metadata", "name"))
+@operation("POST", "/v1/coupons/{coupon}", takes=("currency_options", "metadata", "name"))
 def update(ctx: Context) -> Object:
     draft = ctx.edit("coupon", ctx.path["coupon"])
     assign(draft, ctx, ("name",))
+    if ctx.params.get("currency_options"):
+        draft["_currency_options"] = draft["_currency_options"] | _options(ctx.params["currency_options"])
     merge_metadata(draft, ctx)
     ctx.updated("coupon.updated", draft)
     return _current(ctx, draft)
@@ -100,6 +113,15 @@ def list_all(ctx: Context) -> Object:
 @expandable("coupon", "applies_to")
 def applies_to(ctx: Context, coupon: Object) -> Any:
     return ctx.get("coupon", coupon["id"])["_applies_to"]
+
+
+@expandable("coupon", "currency_options")
+def currency_options(ctx: Context, coupon: Object) -> Any:
+    return ctx.get("coupon", coupon["id"])["_currency_options"] or None
+
+
+def _options(given: Object) -> Object:
+    return {currency.lower(): {"amount_off": each["amount_off"]} for currency, each in given.items()}
 
 
 def _is_valid(ctx: Context, coupon: Object) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.context import Context
-from sandbox.errors import invalid
+from sandbox.errors import invalid, not_implemented
 from sandbox.http.lists import page, window
 from sandbox.invoicing import collection
 from sandbox.invoicing.taxes import added
@@ -18,6 +18,7 @@ TAKES = (
     "amount",
     "credit_amount",
     "effective_at",
+    "email_type",
     "invoice",
     "lines",
     "memo",
@@ -25,6 +26,7 @@ TAKES = (
     "out_of_band_amount",
     "reason",
     "refund_amount",
+    "refunds",
 )
 _NOT_YET = ("tax_amounts", "tax_rates", "unit_amount_decimal")
 
@@ -37,10 +39,11 @@ class _Share:
     refund: int = 0
     credit: int = 0
     elsewhere: int = 0
+    linked: int = 0  # by refunds that were made before the note
 
     @property
     def given_back(self) -> int:
-        return self.refund + self.credit + self.elsewhere
+        return self.refund + self.credit + self.elsewhere + self.linked
 
 
 @operation("POST", PATH, takes=TAKES)
@@ -51,11 +54,15 @@ def create(ctx: Context) -> Object:
     ctx.insert(note)
     if share.due:
         _lower(ctx, invoice, share.due)
+    note["refunds"] = [
+        {"amount_refunded": amount, "payment_record_refund": None, "refund": refund, "type": "refund"}
+        for refund, amount in _made_already(ctx).items()
+    ]
     if share.refund:
         refund = _refund(ctx, invoice, share.refund)
-        note["refunds"] = [
+        note["refunds"].append(
             {"amount_refunded": share.refund, "payment_record_refund": None, "refund": refund["id"], "type": "refund"}
-        ]
+        )
     if share.credit:
         note["customer_balance_transaction"] = _credit(ctx, invoice, note, share.credit)
     note |= {
@@ -257,7 +264,8 @@ def _share(ctx: Context, invoice: Object, total: int) -> _Share:
     given = {name: ctx.params.get(f"{name}_amount", 0) for name in ("refund", "credit", "out_of_band")}
     if any(amount < 0 for amount in given.values()):
         raise invalid("Amounts can't be negative.", param="refund_amount")
-    back = sum(given.values())
+    linked = sum(_made_already(ctx).values())
+    back = sum(given.values()) + linked
     if invoice["status"] != "paid":
         if back or total > invoice["amount_remaining"]:
             raise invalid(
@@ -269,13 +277,28 @@ def _share(ctx: Context, invoice: Object, total: int) -> _Share:
     left = paid - invoice["post_payment_credit_notes_amount"]
     if back != total:
         raise invalid(
-            f"The sum of credit_amount, refund_amount and out_of_band_amount ({back}) must equal the credit note "
-            f"amount ({total}).",
+            "The sum of credit_amount, refund_amount, out_of_band_amount and the refunds "
+            f"({back}) must equal the credit note amount ({total}).",
             param="refund_amount",
         )
     if total > left:
         raise invalid(f"The credit ({total}) is more than what was paid and not yet given back ({left}).")
-    return _Share(0, given["refund"], given["credit"], given["out_of_band"])
+    return _Share(0, given["refund"], given["credit"], given["out_of_band"], linked)
+
+
+def _made_already(ctx: Context) -> dict[str, int]:
+    """`refunds`: what was given back before the note was made, by the refund's id."""
+    found: dict[str, int] = {}
+    for place, each in enumerate(ctx.params.get("refunds") or []):
+        if "payment_record_refund" in each:
+            raise not_implemented("POST", f"{PATH} with refunds[payment_record_refund]")
+        refund = ctx.get("refund", each.get("refund") or "", param=f"refunds[{place}][refund]")
+        amount = each.get("amount_refunded", refund["amount"])
+        if not 1 <= amount <= refund["amount"]:
+            message = f"The amount must be from 1 to the refund's ({refund['amount']})."
+            raise invalid(message, param=f"refunds[{place}][amount_refunded]")
+        found[refund["id"]] = amount
+    return found
 
 
 def _lower(ctx: Context, invoice: Object, amount: int) -> None:

@@ -1,19 +1,24 @@
 """Customers."""
 
+import re
 from typing import Any
 
-from sandbox.context import Context
+from sandbox.context import Context, public
 from sandbox.errors import invalid, missing
 from sandbox.http.expand import expandable
 from sandbox.http.lists import page
 from sandbox.ids import letters
+from sandbox.invoicing.automatic_tax import location, unknown_place
 from sandbox.operations import operation
+from sandbox.paying import methods as payment_methods
+from sandbox.paying import sources
 from sandbox.planning import on_clock
-from sandbox.resources import customer_balances, payment_methods
+from sandbox.resources import customer_balances, tax_ids
 from sandbox.resources.shared import ADDRESS, assign, merge_metadata
 from sandbox.store import Object
-from sandbox.subscribing.state import end_all
+from sandbox.subscribing.state import ENDED, end_all
 
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 PLAIN = (
     "balance",
     "business_name",
@@ -25,10 +30,13 @@ PLAIN = (
     "next_invoice_sequence",
     "phone",
 )
-TAKES = (*PLAIN, "address", "invoice_settings", "metadata", "preferred_locales", "shipping", "tax_exempt")
+TAKES = (
+    *PLAIN, "address", "cash_balance", "invoice_settings", "metadata", "preferred_locales", "shipping", "source", "tax",
+    "tax_exempt", "validate",
+)  # fmt: skip
 
 
-@operation("POST", "/v1/customers", takes=(*TAKES, "payment_method", "test_clock"))
+@operation("POST", "/v1/customers", takes=(*TAKES, "payment_method", "tax_id_data", "test_clock"))
 def create(ctx: Context) -> Object:
     customer_id = ctx.new_id("cus")
     clock = ctx.params.get("test_clock")
@@ -68,6 +76,8 @@ def create(ctx: Context) -> Object:
     _first_payment_method(ctx, customer)
     _apply(ctx, customer)
     ctx.emit("customer.created", customer)
+    for place, each in enumerate(ctx.params.get("tax_id_data") or []):
+        tax_ids.add(ctx, customer, each["type"], each["value"], f"tax_id_data[{place}][value]")
     return customer
 
 
@@ -76,9 +86,12 @@ def retrieve(ctx: Context) -> Object:
     return ctx.get("customer", ctx.path["customer"])
 
 
-@operation("POST", "/v1/customers/{customer}", takes=TAKES)
+@operation("POST", "/v1/customers/{customer}", takes=(*TAKES, "default_source"))
 def update(ctx: Context) -> Object:
     customer = ctx.edit("customer", ctx.path["customer"])
+    if ctx.params.get("default_source") is not None:
+        source = sources.own(ctx, customer["id"], ctx.params["default_source"], "default_source")
+        customer["default_source"] = source
     _apply(ctx, customer)
     ctx.updated("customer.updated", customer)
     return customer
@@ -115,13 +128,59 @@ def list_all(ctx: Context) -> Object:
 
 
 @expandable("customer", "tax")
-def tax(_ctx: Context, _customer: Object) -> Any:
+def tax(ctx: Context, customer: Object) -> Any:
+    """Where the customer is taxed: by its address. The sandbox is registered nowhere, so no tax is collected."""
+    stored = ctx.get("customer", customer["id"])
+    place = location(stored)
     return {
-        "automatic_tax": "unrecognized_location",
-        "ip_address": None,
-        "location": None,
+        "automatic_tax": "unrecognized_location" if place is None else "not_collecting",
+        "ip_address": stored.get("_ip_address"),
+        "location": place,
         "provider": "stripe",
     }
+
+
+@expandable("customer", "cash_balance")
+def cash_balance(ctx: Context, customer: Object) -> Any:
+    mode = ctx.get("customer", customer["id"]).get("_reconciliation", "merchant_default")
+    settings = {
+        "reconciliation_mode": "automatic" if mode == "merchant_default" else mode,
+        "using_merchant_default": mode == "merchant_default",
+    }
+    return {
+        "object": "cash_balance",
+        "available": None,
+        "customer": customer["id"],
+        "customer_account": None,
+        "livemode": False,
+        "settings": settings,
+    }
+
+
+@expandable("customer", "default_source")
+def default_source(ctx: Context, customer: Object) -> Any:
+    return sources.shown_by_id(ctx, customer["default_source"])
+
+
+@expandable("customer", "sources")
+def all_sources(ctx: Context, customer: Object) -> Any:
+    return _listed(sources.cards_of(ctx, customer["id"]), f"/v1/customers/{customer['id']}/sources")
+
+
+@expandable("customer", "subscriptions")
+def subscriptions(ctx: Context, customer: Object) -> Any:
+    found = [
+        public(one)
+        for one in ctx.tx.newest(ctx.account, "subscription")
+        if one["customer"] == customer["id"] and one["status"] not in ENDED
+    ]
+    return _listed(found, f"/v1/customers/{customer['id']}/subscriptions")
+
+
+@expandable("customer", "tax_ids")
+def all_tax_ids(ctx: Context, customer: Object) -> Any:
+    found = [one for one in ctx.tx.newest(ctx.account, "tax_id") if one["customer"] == customer["id"]]
+    return _listed(found, f"/v1/customers/{customer['id']}/tax_ids")
 
 
 @expandable("customer", "invoice_credit_balance")
@@ -139,8 +198,19 @@ def _first_payment_method(ctx: Context, customer: Object) -> None:
         settings["default_payment_method"] = attached["id"]  # a test id became an object of its own
 
 
+def _listed(found: list[Object], url: str) -> Object:
+    return {"object": "list", "data": found[:10], "has_more": len(found) > 10, "total_count": len(found), "url": url}
+
+
 def _apply(ctx: Context, customer: Object) -> None:
     given = ctx.params
+    if "source" in given:
+        sources.add(ctx, customer, given["source"])
+    if "cash_balance" in given:
+        mode = (given["cash_balance"].get("settings") or {}).get("reconciliation_mode")
+        customer["_reconciliation"] = mode or "merchant_default"
+    if given.get("email") is not None and not EMAIL.fullmatch(given["email"]):
+        raise invalid(f"Invalid email address: {given['email']}", param="email", code="email_invalid")
     before = customer["balance"]
     assign(customer, ctx, PLAIN)
     if customer["balance"] != before:
@@ -161,6 +231,8 @@ def _apply(ctx: Context, customer: Object) -> None:
             "name": shipping["name"],
             "phone": shipping.get("phone"),
         }
+    if "tax" in given:
+        _tax(customer, given["tax"])
     settings = given.get("invoice_settings") or {}
     default = settings.get("default_payment_method")
     if default is not None:
@@ -168,6 +240,13 @@ def _apply(ctx: Context, customer: Object) -> None:
         if ctx.get("payment_method", default, param=param)["customer"] != customer["id"]:
             raise missing("payment_method", default, param=param)
     customer["invoice_settings"] = customer["invoice_settings"] | settings
+
+
+def _tax(customer: Object, given: Object) -> None:
+    if "ip_address" in given:
+        customer["_ip_address"] = given["ip_address"]
+    if given.get("validate_location") == "immediately" and location(customer) is None:
+        raise unknown_place()
 
 
 def _address(given: Object | None) -> Object | None:

@@ -1,5 +1,6 @@
 """Invoice items over the API."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from sandbox.billing.periods import Period
@@ -7,29 +8,33 @@ from sandbox.billing.pricing import rounded, total
 from sandbox.calls import call
 from sandbox.context import Context
 from sandbox.errors import invalid, not_implemented
-from sandbox.http.lists import page
+from sandbox.http.lists import page, within
 from sandbox.invoicing.invoice import add_up
 from sandbox.invoicing.items import new_item
 from sandbox.invoicing.lines import line_of_item, put_lines
 from sandbox.invoicing.taxes import rates_of
 from sandbox.operations import operation
 from sandbox.planning import on_clock
+from sandbox.resources import discounts
 from sandbox.resources.shared import assign, merge_metadata
 from sandbox.store import Object
 
 # The index of the prices behind plain amounts.
 BEHIND = "_price_behind"
-TAKES = ("amount", "description", "discountable", "metadata", "period", "tax_rates")
-NEW = (
-    *TAKES,
-    "currency",
-    "customer",
-    "invoice",
-    "pricing",
+WORTH = ("amount", "price_data", "pricing", "unit_amount_decimal")
+TAKES = (
+    *WORTH,
+    "description",
+    "discountable",
+    "discounts",
+    "metadata",
+    "period",
     "quantity",
-    "subscription",
-    "unit_amount_decimal",
+    "tax_behavior",
+    "tax_code",
+    "tax_rates",
 )
+NEW = (*TAKES, "currency", "customer", "invoice", "subscription")
 
 
 @operation("POST", "/v1/invoiceitems", takes=NEW)
@@ -56,8 +61,7 @@ def create(ctx: Context) -> Object:
         subscription=given.get("subscription"),
         discountable=given.get("discountable", True),
     )
-    _tax(ctx, item)
-    merge_metadata(item, ctx)
+    _more(ctx, item)
     if "invoice" in given:
         put_on_draft(ctx, item, given["invoice"])
     ctx.emit("invoiceitem.created", item)
@@ -72,14 +76,15 @@ def retrieve(ctx: Context) -> Object:
 @operation("POST", "/v1/invoiceitems/{invoiceitem}", takes=TAKES)
 def update(ctx: Context) -> Object:
     item = ctx.edit("invoiceitem", ctx.path["invoiceitem"])
+    given = ctx.params
     if item["invoice"] is not None and ctx.get("invoice", item["invoice"])["status"] != "draft":
         raise invalid("You can't change an invoice item that is attached to a finalized invoice.")
-    if "amount" in ctx.params and item["pricing"]:
-        item["pricing"]["unit_amount_decimal"] = str(ctx.params["amount"])
+    _revalue(ctx, item)
+    if "amount" in given and item["pricing"]:
+        item["pricing"]["unit_amount_decimal"] = str(given["amount"])
     assign(item, ctx, ("amount", "description", "discountable", "period"))
     item["net_amount"] = item["amount"]
-    _tax(ctx, item)
-    merge_metadata(item, ctx)
+    _more(ctx, item)
     if item["invoice"] is not None:
         refresh_line(ctx, item)
     return item
@@ -106,38 +111,66 @@ def list_all(ctx: Context) -> Object:
         return same and ("pending" not in given or given["pending"] is (item["invoice"] is None))
 
     # Invoice items call their second `date`.
-    by_date = given.pop("created", None)
-    if by_date is not None:
-        raise not_implemented("GET", "/v1/invoiceitems with created")
-    return page(ctx, "invoiceitem", "/v1/invoiceitems", keep)
+    wanted = given.pop("created", None)
+    return page(ctx, "invoiceitem", "/v1/invoiceitems", lambda item: keep(item) and within(item["date"], wanted))
 
 
-def _tax(ctx: Context, item: Object) -> None:
-    if "tax_rates" in ctx.params:
-        item["tax_rates"] = rates_of(ctx, ctx.params["tax_rates"], "tax_rates")
+def _more(ctx: Context, item: Object) -> None:
+    """What has no effect on the amount itself. Without automatic tax, the tax's kind is only noted."""
+    given = ctx.params
+    if "tax_rates" in given:
+        item["tax_rates"] = rates_of(ctx, given["tax_rates"], "tax_rates")
+    for name in ("tax_behavior", "tax_code"):
+        if name in given:
+            item[f"_{name}"] = given[name]
+    if "discounts" in given:
+        if not item["discountable"] and given["discounts"]:
+            raise invalid("You cannot set discounts on an item that is not discountable.", param="discounts")
+        made = discounts.make(ctx, given["discounts"], customer=item["customer"], invoice_item=item["id"])
+        item["discounts"] = [one["id"] for one in made]
+    merge_metadata(item, ctx)
+
+
+def _revalue(ctx: Context, item: Object) -> None:
+    """A new price, unit amount or quantity of an item that waits or is on a draft."""
+    given = ctx.params
+    if not given.keys() & {"price_data", "pricing", "quantity", "unit_amount_decimal"}:
+        return
+    if item["proration"]:
+        raise invalid("You cannot change the price or the quantity of a proration.", param="quantity")
+    if "amount" in given:
+        raise invalid("You may not specify `quantity` or a price with `amount`.", param="amount")
+    quantity: int = given["quantity"] if "quantity" in given else item["quantity"]
+    if given.keys() & set(WORTH):
+        held = replace(ctx, params={"currency": item["currency"], **given})
+        amount, currency, pricing, _ = _worth(held, quantity)
+        if currency != item["currency"]:
+            raise invalid("The currency of an invoice item cannot change.", param="pricing")
+        item |= {"amount": amount, "pricing": pricing}
+    else:
+        price = ctx.tx.get(ctx.account, "price", (item["pricing"]["price_details"] or {}).get("price", ""))
+        unit = Decimal(item["pricing"]["unit_amount_decimal"] or item["amount"])
+        item["amount"] = rounded(unit * quantity) if price is None else total(price, quantity)
+    item |= {"quantity": quantity, "quantity_decimal": str(quantity)}
 
 
 def _worth(ctx: Context, quantity: int) -> tuple[int, str, Object | None, str | None]:
     given = ctx.params
-    ways = [name for name in ("amount", "pricing", "unit_amount_decimal") if name in given]
+    ways = [name for name in WORTH if name in given]
     if len(ways) != 1:
-        raise invalid("You must specify exactly one of `amount`, `pricing` or `unit_amount_decimal`.", param="amount")
-    if ways == ["pricing"]:
-        price_id = given["pricing"].get("price")
-        price = ctx.get("price", price_id or "", param="pricing[price]")
-        if price["type"] != "one_time":
-            raise invalid(
-                "The price specified is set to `type=recurring` but this field only accepts prices with "
-                "`type=one_time`.",
-                param="pricing[price]",
-            )
-        product = ctx.get("product", price["product"])
+        listed = "`amount`, `price_data`, `pricing` or `unit_amount_decimal`"
+        raise invalid(f"You must specify exactly one of {listed}.", param="amount")
+    if ways[0] in {"pricing", "price_data"}:
+        price = _price(ctx)
+        if "currency" in given and given["currency"].lower() != price["currency"]:
+            raise invalid(f"The price specified only supports `{price['currency']}`.", param="currency")
         pricing = {
             "price_details": {"price": price["id"], "product": price["product"]},
             "type": "price_details",
             "unit_amount_decimal": price["unit_amount_decimal"],
         }
-        return total(price, quantity), price["currency"], pricing, product["name"]
+        name = ctx.get("product", price["product"])["name"]
+        return total(price, quantity), price["currency"], pricing, name
     if "currency" not in given:
         raise invalid("Missing required param: currency.", param="currency", code="parameter_missing")
     if ways == ["amount"]:
@@ -154,6 +187,21 @@ def _worth(ctx: Context, quantity: int) -> tuple[int, str, Object | None, str | 
         "unit_amount_decimal": unit,
     }
     return amount, currency, pricing, None
+
+
+def _price(ctx: Context) -> Object:
+    """The price of `pricing`, or the one that `price_data` makes for this item alone."""
+    given = ctx.params
+    if "price_data" in given:
+        ctx.get("product", given["price_data"]["product"], param="price_data[product]")
+        return call(ctx, "POST", "/v1/prices", **given["price_data"], active=False)
+    price = ctx.get("price", given["pricing"].get("price") or "", param="pricing[price]")
+    if price["type"] != "one_time":
+        raise invalid(
+            "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.",
+            param="pricing[price]",
+        )
+    return price
 
 
 def _price_behind(ctx: Context, currency: str, unit: str) -> Object | None:

@@ -14,7 +14,10 @@ from sandbox.store import Object
 
 PATH = "/v1/invoices/{invoice}"
 # What a line has in common with the invoice item behind it.
-ITEM = ("amount", "description", "discountable", "metadata", "period", "quantity", "tax_rates")
+ITEM = (
+    "amount", "description", "discountable", "discounts", "metadata", "period", "price_data", "pricing", "quantity",
+    "tax_rates",
+)  # fmt: skip
 # What the line of a subscription's period takes: its price and quantity are the subscription's.
 PLAIN = ("amount", "description", "discountable", "metadata", "period")
 
@@ -88,8 +91,8 @@ def _add(ctx: Context, invoice: Object, given: Object, param: str) -> None:
             raise invalid("This invoice item is on an invoice already.", param=f"{param}[invoice_item]")
         put_on_draft(ctx, ctx.edit("invoiceitem", item["id"]), invoice["id"])
         return
-    _check(given, (*ITEM, "pricing"), param)
-    currency = {} if "pricing" in given else {"currency": invoice["currency"]}
+    _check(given, ITEM, param)
+    currency = {} if given.keys() & {"price_data", "pricing"} else {"currency": invoice["currency"]}
     call(ctx, "POST", "/v1/invoiceitems", customer=invoice["customer"], invoice=invoice["id"], **currency, **given)
 
 
@@ -103,8 +106,6 @@ def _change(ctx: Context, invoice: Object, line_id: str, given: dict[str, Any]) 
         line["metadata"] = _metadata(line, given)
         line["subtotal"] = line["amount"]
     else:
-        if "quantity" in given and item["pricing"]:
-            raise not_implemented("POST", f"{PATH}/lines/{{line_item_id}} with quantity")
         call(ctx, "POST", f"/v1/invoiceitems/{item['id']}", **given)
     add_up(ctx, invoice)
     return _line(invoice, line_id)

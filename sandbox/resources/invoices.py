@@ -3,16 +3,19 @@
 from sandbox.context import Context, public
 from sandbox.errors import invalid, not_implemented
 from sandbox.http.expand import expandable
-from sandbox.http.lists import page
+from sandbox.http.lists import page, within
 from sandbox.invoicing import collection, taxes
+from sandbox.invoicing.automatic_tax import of_invoice
 from sandbox.invoicing.invoice import add_up, new_invoice
 from sandbox.invoicing.items import pending
 from sandbox.invoicing.lines import line_of_item
 from sandbox.operations import operation
+from sandbox.paying.sources import own
 from sandbox.planning import on_clock
 from sandbox.resources import discounts
+from sandbox.resources.invoice_dress import dress
 from sandbox.resources.shared import assign, merge_metadata
-from sandbox.store import Object
+from sandbox.store import Object, copy
 
 PLAIN = ("custom_fields", "description", "due_date", "effective_at", "footer", "number", "statement_descriptor")
 CHANGES = (
@@ -25,18 +28,27 @@ CHANGES = (
     "days_until_due",
     "default_payment_method",
     "default_tax_rates",
+    "default_source",
     "discounts",
+    "issuer",
     "metadata",
+    "on_behalf_of",
+    "payment_settings",
+    "rendering",
+    "shipping_details",
+    "transfer_data",
 )
 
 
 @operation(
     "POST",
     "/v1/invoices",
-    takes=(*CHANGES, "customer", "currency", "pending_invoice_items_behavior", "subscription"),
+    takes=(*CHANGES, "customer", "currency", "from_invoice", "pending_invoice_items_behavior", "subscription"),
 )
 def create(ctx: Context) -> Object:
     given = ctx.params
+    if "from_invoice" in given:
+        return _revise(ctx)
     if "customer" not in given:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
     customer = ctx.get("customer", given["customer"], param="customer")
@@ -101,14 +113,14 @@ def delete(ctx: Context) -> Object:
 @operation("GET", "/v1/invoices")
 def list_all(ctx: Context) -> Object:
     given = ctx.params
-    for name in ("customer_account", "due_date"):
-        if name in given:
-            raise not_implemented("GET", f"/v1/invoices with {name}")
+    if "customer_account" in given:
+        raise not_implemented("GET", "/v1/invoices with customer_account")
 
     def keep(invoice: Object) -> bool:
         same = all(
             invoice[name] == given[name] for name in ("collection_method", "customer", "status") if name in given
         )
+        same = same and within(invoice["due_date"], given.get("due_date"))
         return same and ("subscription" not in given or invoice["_subscription"] == given["subscription"])
 
     return page(ctx, "invoice", "/v1/invoices", keep)
@@ -125,7 +137,11 @@ def finalize(ctx: Context) -> Object:
     return invoice
 
 
-@operation("POST", "/v1/invoices/{invoice}/pay", takes=("payment_method", "paid_out_of_band", "off_session", "forgive"))
+@operation(
+    "POST",
+    "/v1/invoices/{invoice}/pay",
+    takes=("payment_method", "paid_out_of_band", "off_session", "forgive", "source"),
+)
 def pay(ctx: Context) -> Object:
     ctx, invoice = _mine(ctx)
     if invoice["status"] == "paid":
@@ -140,7 +156,10 @@ def pay(ctx: Context) -> Object:
         return collection.pay_elsewhere(ctx, invoice["id"])
     if ctx.params.get("forgive"):
         raise not_implemented("POST", "/v1/invoices/{invoice}/pay with forgive")
-    collection.pay(ctx, invoice["id"], ctx.params.get("payment_method"))
+    chosen = ctx.params.get("payment_method")
+    if ctx.params.get("source") is not None:
+        chosen = own(ctx, invoice["customer"], ctx.params["source"], "source")
+    collection.pay(ctx, invoice["id"], chosen)
     if invoice["status"] != "paid":
         raise collection.declined_error(ctx, invoice)
     return invoice
@@ -215,10 +234,39 @@ def _any_currency(ctx: Context, customer: Object, currency: str) -> tuple[list[O
     return [], currency
 
 
+def _revise(ctx: Context) -> Object:
+    """`from_invoice`: a draft with the lines of an open invoice, which takes its place when it is finalised."""
+    given = ctx.params
+    for name in sorted(given.keys() - {"expand", "from_invoice", "metadata", "description"}):
+        raise invalid(f"You cannot pass `{name}` when revising an invoice.", param=name)
+    original = ctx.get("invoice", given["from_invoice"]["invoice"], param="from_invoice[invoice]")
+    if original["status"] not in {"open", "uncollectible"} or original["latest_revision"] is not None:
+        message = "You can only revise an open or uncollectible invoice, and only once."
+        raise invalid(message, param="from_invoice[invoice]")
+    customer = ctx.get("customer", original["customer"])
+    ctx = on_clock(ctx, customer)
+    invoice = new_invoice(
+        ctx,
+        customer=customer,
+        currency=original["currency"],
+        reason="manual",
+        lines=[copy(line) | {"id": ctx.new_id("il")} for line in original["_lines"]],
+        collection_method=original["collection_method"],
+        days_until_due=original["_days_until_due"],
+    )
+    for name in ("custom_fields", "default_tax_rates", "description", "discounts", "footer", "rendering", "_discounts"):
+        invoice[name] = copy({"value": original[name]})["value"]
+    invoice["from_invoice"] = {"action": "revision", "invoice": original["id"]}
+    _apply(ctx, invoice)
+    add_up(ctx, invoice)
+    return collection.store(ctx, invoice, [])
+
+
 def _apply(ctx: Context, invoice: Object) -> None:
     given = ctx.params
-    if given.get("automatic_tax", {}).get("enabled"):
-        raise not_implemented("POST", "/v1/invoices with automatic_tax[enabled]=true")
+    dress(ctx, invoice)
+    if "automatic_tax" in given:
+        invoice["automatic_tax"] = of_invoice(given["automatic_tax"], ctx.get("customer", invoice["customer"]))
     assign(invoice, ctx, (*PLAIN, "auto_advance", "automatically_finalizes_at", "collection_method"))
     merge_metadata(invoice, ctx)
     if "application_fee_amount" in given:
@@ -230,11 +278,7 @@ def _apply(ctx: Context, invoice: Object) -> None:
         raise invalid("You must provide either days_until_due or due_date.", param="days_until_due")
     if not sent and ("days_until_due" in given or "due_date" in given):
         raise invalid("You can only set a due date if `collection_method=send_invoice`.", param="days_until_due")
-    if given.get("default_payment_method"):
-        method = ctx.get("payment_method", given["default_payment_method"], param="default_payment_method")
-        if method["customer"] != invoice["customer"]:
-            raise invalid("The customer does not have a payment method with this ID.", param="default_payment_method")
-    assign(invoice, ctx, ("default_payment_method",))
+    _methods(ctx, invoice)
     if "default_tax_rates" in given:
         invoice["default_tax_rates"] = taxes.rates_of(ctx, given["default_tax_rates"], "default_tax_rates")
     if "discounts" in given:
@@ -244,3 +288,15 @@ def _apply(ctx: Context, invoice: Object) -> None:
         if invoice["auto_advance"] and invoice["automatically_finalizes_at"] is None:
             invoice["automatically_finalizes_at"] = ctx.now + collection.HOUR
         add_up(ctx, invoice)
+
+
+def _methods(ctx: Context, invoice: Object) -> None:
+    given = ctx.params
+    if given.get("default_payment_method"):
+        method = ctx.get("payment_method", given["default_payment_method"], param="default_payment_method")
+        if method["customer"] != invoice["customer"]:
+            raise invalid("The customer does not have a payment method with this ID.", param="default_payment_method")
+    assign(invoice, ctx, ("default_payment_method",))
+    if "default_source" in given:
+        source = given["default_source"]
+        invoice["default_source"] = source and own(ctx, invoice["customer"], source, "default_source")

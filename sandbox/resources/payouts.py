@@ -2,7 +2,7 @@
 
 from sandbox.context import Context
 from sandbox.errors import invalid
-from sandbox.http.lists import page
+from sandbox.http.lists import page, within
 from sandbox.operations import operation
 from sandbox.planning import plan
 from sandbox.resources import balance_transactions
@@ -42,10 +42,18 @@ def retrieve(ctx: Context) -> Object:
     return ctx.get("payout", ctx.path["payout"])
 
 
-@operation("GET", PATH, takes=("created", "ending_before", "limit", "starting_after", "status"))
+@operation(
+    "GET", PATH, takes=("arrival_date", "created", "destination", "ending_before", "limit", "starting_after", "status")
+)
 def list_all(ctx: Context) -> Object:
-    wanted = ctx.params.get("status")
-    return page(ctx, "payout", PATH, lambda payout: wanted in {None, payout["status"]})
+    given = ctx.params
+    wanted = {name: given[name] for name in ("destination", "status") if name in given}
+
+    def keep(payout: Object) -> bool:
+        fits = within(payout["arrival_date"], given.get("arrival_date"))
+        return fits and all(payout[name] == value for name, value in wanted.items())
+
+    return page(ctx, "payout", PATH, keep)
 
 
 @operation("POST", PATH + "/{payout}")

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from sandbox.billing.amounts import CURRENCIES, invalid_currency
 from sandbox.context import Context
 from sandbox.errors import invalid, not_implemented
 from sandbox.http.expand import expandable
@@ -21,7 +22,11 @@ def create(ctx: Context) -> Object:
     for name in LATER:
         if name in given:
             raise not_implemented("POST", f"/v1/prices with {name}")
+    if given["currency"].lower() not in CURRENCIES:
+        raise invalid_currency(given["currency"].lower())
     amount, decimal = _amounts(given, "unit_amount")
+    if decimal is not None and Decimal(decimal) < 0:
+        raise invalid("Invalid non-negative integer", param="unit_amount", code="parameter_invalid_integer")
     tiers = _tiers(given)
     if tiers is None and decimal is None:
         raise invalid(

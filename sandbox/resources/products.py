@@ -1,8 +1,10 @@
 """Products."""
 
+from sandbox.calls import call
 from sandbox.context import Context
 from sandbox.errors import invalid
 from sandbox.http.lists import page
+from sandbox.http.parameters import empty
 from sandbox.operations import operation
 from sandbox.resources.shared import assign, merge_metadata
 from sandbox.store import Object
@@ -19,7 +21,7 @@ PLAIN = (
     "unit_label",
     "url",
 )
-TAKES = (*PLAIN, "marketing_features", "metadata")
+TAKES = (*PLAIN, "marketing_features", "metadata", "tax_details")
 
 
 def new(ctx: Context, product_id: str | None, given: Object) -> Object:
@@ -52,11 +54,19 @@ def new(ctx: Context, product_id: str | None, given: Object) -> Object:
     return product
 
 
-@operation("POST", "/v1/products", takes=(*TAKES, "id"))
+@operation("POST", "/v1/products", takes=(*TAKES, "default_price_data", "id", "type"))
 def create(ctx: Context) -> Object:
     given: Object = {}
     _apply(ctx, given)
-    return new(ctx, ctx.params.get("id"), given)
+    if "type" in ctx.params:
+        given["type"] = ctx.params["type"]
+    product = new(ctx, ctx.params.get("id"), given)
+    data = ctx.params.get("default_price_data")
+    if data is not None:
+        price = call(ctx, "POST", "/v1/prices", product=product["id"], **data)
+        ctx.edit("product", product["id"])["default_price"] = price["id"]
+        ctx.updated("product.updated", product)
+    return product
 
 
 @operation("GET", "/v1/products/{id}")
@@ -101,7 +111,15 @@ def list_all(ctx: Context) -> Object:
 
 
 def _apply(ctx: Context, product: Object) -> None:
+    if "name" in ctx.params and ctx.params["name"] is None:
+        raise empty("name")
     assign(product, ctx, PLAIN)
     merge_metadata(product, ctx)
+    if "tax_details" in ctx.params:
+        details = ctx.params["tax_details"]
+        names = ("performance_location", "tax_code")
+        product["tax_details"] = details and {name: details.get(name) for name in names}
+        if details and details.get("tax_code") is not None:
+            product["tax_code"] = details["tax_code"]
     if "marketing_features" in ctx.params:
         product["marketing_features"] = ctx.params["marketing_features"]

@@ -3,7 +3,7 @@
 import re
 
 from sandbox.context import Context
-from sandbox.errors import invalid, not_implemented
+from sandbox.errors import invalid
 from sandbox.http.lists import page
 from sandbox.ids import letters
 from sandbox.operations import operation
@@ -93,7 +93,7 @@ def retrieve(ctx: Context) -> Object:
     return _current(ctx, ctx.get("promotion_code", ctx.path["promotion_code"]))
 
 
-@operation("POST", "/v1/promotion_codes/{promotion_code}", takes=("active", "metadata"))
+@operation("POST", "/v1/promotion_codes/{promotion_code}", takes=("active", "metadata", "restrictions"))
 def update(ctx: Context) -> Object:
     draft = ctx.edit("promotion_code", ctx.path["promotion_code"])
     if "active" in ctx.params:
@@ -102,6 +102,13 @@ def update(ctx: Context) -> Object:
         if ctx.params["active"] and not draft["active"] and by_code(ctx, draft["code"]) is not None:
             raise invalid("An active promotion code with the same code already exists.", param="active")
         draft["active"] = ctx.params["active"]
+    options = (ctx.params.get("restrictions") or {}).get("currency_options")
+    if options is not None:
+        if draft["restrictions"]["minimum_amount"] is None:
+            message = "`currency_options` needs a promotion code with a `minimum_amount`."
+            raise invalid(message, param="restrictions[currency_options]")
+        known = draft["restrictions"].get("currency_options", {})
+        draft["restrictions"] = draft["restrictions"] | {"currency_options": known | _options(options)}
     merge_metadata(draft, ctx)
     ctx.updated("promotion_code.updated", draft)
     return _current(ctx, draft)
@@ -139,18 +146,23 @@ def _code(ctx: Context, promotion_id: str) -> str:
 
 
 def _restrictions(given: Object) -> Object:
-    if "currency_options" in given:
-        raise not_implemented("POST", "/v1/promotion_codes with restrictions[currency_options]")
     if ("minimum_amount" in given) != ("minimum_amount_currency" in given):
         raise invalid(
             "`minimum_amount` and `minimum_amount_currency` go together.", param="restrictions[minimum_amount]"
         )
     currency = given.get("minimum_amount_currency")
-    return {
+    made: Object = {
         "first_time_transaction": given.get("first_time_transaction", False),
         "minimum_amount": given.get("minimum_amount"),
         "minimum_amount_currency": currency and currency.lower(),
     }
+    if given.get("currency_options"):
+        made["currency_options"] = _options(given["currency_options"])
+    return made
+
+
+def _options(given: Object) -> Object:
+    return {currency.lower(): {"minimum_amount": each.get("minimum_amount")} for currency, each in given.items()}
 
 
 def _is_active(ctx: Context, code: Object) -> bool:

@@ -2,13 +2,27 @@
 
 from typing import Any
 
+from sandbox.billing.amounts import told
 from sandbox.context import Context
 from sandbox.errors import invalid
 from sandbox.http.lists import page
 from sandbox.operations import operation
+from sandbox.paying import transfers
 from sandbox.resources import application_fees, balance_transactions
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
+
+DESTINATIONS: dict[str, Object] = {
+    "card": {
+        "card": {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"},
+        "type": "card",
+    },
+    "us_bank_account": {
+        "us_bank_transfer": {"reference": None, "reference_status": None},
+        "type": "us_bank_transfer",
+    },
+    "sepa_debit": {"eu_bank_transfer": {"reference": None, "reference_status": None}, "type": "eu_bank_transfer"},
+}
 
 
 def create_refund(
@@ -19,22 +33,34 @@ def create_refund(
     reason: str | None = None,
     metadata: Object | None = None,
     refund_application_fee: bool = False,
+    reverse_transfer: bool = False,
 ) -> Object:
-    """Gives back `amount` of a charge, or all that is left; test cards are refunded at once."""
+    """Gives back `amount` of a charge, or all that is left; test cards are refunded at once.
+
+    What a partial capture gave back counts as refunded already.
+    """
     charge = ctx.edit("charge", charge_id)
-    left = charge["amount_captured"] - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"]
     if charge["refunded"]:
         message = f"Charge {charge_id} has already been refunded."
         raise invalid(message, code="charge_already_refunded")
     if charge["disputed"] and not ctx.get("dispute", charge["dispute"])["is_charge_refundable"]:
         message = f"Charge {charge_id} has been charged back; cannot issue a refund."
         raise invalid(message, code="charge_disputed")
+    if charge["status"] == "pending":
+        raise invalid(f"Charge {charge_id} is still pending: it can be refunded when it has succeeded.", param="charge")
+    if not charge["paid"]:
+        raise invalid(f"Charge {charge_id} was not paid, so it cannot be refunded.", param="charge")
     if not charge["captured"]:
         raise invalid(f"Charge {charge_id} was not captured, so it cannot be refunded.", param="charge")
     given = left if amount is None else amount
-    if not 1 <= given <= left:
-        message = f"Refund amount ({given}) is greater than unrefunded amount on charge ({left})"
+    if given < 1:
+        raise invalid("Invalid positive integer", param="amount", code="parameter_invalid_integer")
+    if given > left:
+        amounts = told(given, charge["currency"]), told(left, charge["currency"])
+        message = f"Refund amount ({amounts[0]}) is greater than unrefunded amount on charge ({amounts[1]})"
         raise invalid(message, param="amount")
+    kind = (charge["payment_method_details"] or {"type": "card"})["type"]
     refund: Object = {
         "id": ctx.new_id("re"),
         "object": "refund",
@@ -45,10 +71,7 @@ def create_refund(
         "currency": charge["currency"],
         "customer": charge["customer"],
         "customer_account": None,
-        "destination_details": {
-            "card": {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"},
-            "type": "card",
-        },
+        "destination_details": DESTINATIONS.get(kind, {kind: {}, "type": kind}),
         "metadata": dict(metadata or {}),
         "payment_intent": charge["payment_intent"],
         "payment_method": charge["payment_method"],
@@ -61,9 +84,11 @@ def create_refund(
     refund["balance_transaction"] = balance_transactions.of_refund(ctx, refund)
     ctx.insert(refund)
     charge["amount_refunded"] += given
-    charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
+    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     if refund_application_fee:
         _fee_part(ctx, charge, given)
+    if reverse_transfer:
+        transfers.take_back(ctx, charge, refund)
     ctx.emit("refund.created", refund)
     ctx.updated("charge.refunded", charge)
     return refund
@@ -72,19 +97,30 @@ def create_refund(
 @operation(
     "POST",
     "/v1/refunds",
-    takes=("amount", "charge", "payment_intent", "metadata", "reason", "refund_application_fee"),
-)
+    takes=(
+        "amount", "charge", "currency", "instructions_email", "metadata", "payment_intent", "reason",
+        "refund_application_fee", "reverse_transfer",
+    ),
+)  # fmt: skip
 def create(ctx: Context) -> Object:
     holder: Object = {"metadata": {}}
     merge_metadata(holder, ctx)
-    return create_refund(
+    charge = _charge(ctx)
+    currency = ctx.params.get("currency")
+    if currency is not None and currency.lower() != ctx.get("charge", charge)["currency"]:
+        raise invalid("The currency of a refund must be the currency of its charge.", param="currency")
+    made = create_refund(
         ctx,
-        _charge(ctx),
+        charge,
         amount=ctx.params.get("amount"),
         reason=ctx.params.get("reason"),
         metadata=holder["metadata"],
         refund_application_fee=ctx.params.get("refund_application_fee", False),
+        reverse_transfer=ctx.params.get("reverse_transfer", False),
     )
+    if ctx.params.get("instructions_email") is not None:
+        made["instructions_email"] = ctx.params["instructions_email"]
+    return made
 
 
 @operation("GET", "/v1/refunds/{refund}")
@@ -114,12 +150,14 @@ def list_all(ctx: Context) -> Object:
 
 def _charge(ctx: Context) -> str:
     given = ctx.params
-    if ("charge" in given) == ("payment_intent" in given):
-        raise invalid("You must pass exactly one of `charge` and `payment_intent`.", param="charge")
-    if "charge" in given:
+    if "charge" not in given and "payment_intent" not in given:
+        raise invalid("One of the following params should be provided for this request: payment_intent or charge.")
+    if "payment_intent" not in given:
         return str(ctx.get("charge", given["charge"], param="charge")["id"])
     found: Any = ctx.get("payment_intent", given["payment_intent"], param="payment_intent")["latest_charge"]
-    if found is None:
+    if "charge" in given and given["charge"] != found:
+        raise invalid("The charge does not belong to the payment intent.", param="charge")
+    if found is None or not ctx.get("charge", found)["paid"]:
         message = f"This PaymentIntent ({given['payment_intent']}) does not have a successful charge to refund."
         raise invalid(message, param="payment_intent")
     return str(found)

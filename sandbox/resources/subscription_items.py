@@ -12,7 +12,7 @@ from sandbox.store import Object
 from sandbox.subscribing import change
 from sandbox.subscribing.items import INDEX, index_id
 
-ITEM = ("metadata", "plan", "price", "price_data", "quantity", "tax_rates")
+ITEM = ("discounts", "metadata", "plan", "price", "price_data", "quantity", "tax_rates")
 HOW = ("payment_behavior", "proration_behavior", "proration_date")
 
 

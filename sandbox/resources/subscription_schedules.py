@@ -2,7 +2,7 @@
 
 from sandbox.context import Context
 from sandbox.errors import invalid, not_implemented
-from sandbox.http.lists import page
+from sandbox.http.lists import page, within
 from sandbox.operations import operation
 from sandbox.planning import on_clock, plan
 from sandbox.resources.shared import merge_metadata
@@ -14,6 +14,7 @@ from sandbox.subscribing.schedule import KIND, OPEN, SETTINGS
 
 PATH = "/v1/subscription_schedules"
 NEW = ("customer", "default_settings", "end_behavior", "from_subscription", "metadata", "phases", "start_date")
+DATES = ("canceled_at", "completed_at", "released_at")
 
 
 @operation("POST", PATH, takes=NEW)
@@ -46,12 +47,13 @@ def retrieve(ctx: Context) -> Object:
     return ctx.get(KIND, ctx.path["schedule"])
 
 
-@operation("GET", PATH, takes=("created", "customer", "ending_before", "limit", "scheduled", "starting_after"))
+@operation("GET", PATH, takes=("created", "customer", "ending_before", "limit", "scheduled", "starting_after", *DATES))
 def list_all(ctx: Context) -> Object:
     customer, waiting = ctx.params.get("customer"), ctx.params.get("scheduled")
 
     def keep(schedule: Object) -> bool:
         fits = customer in {None, schedule["customer"]}
+        fits = fits and all(within(schedule[name], ctx.params.get(name)) for name in DATES)
         return fits and (not waiting or schedule["status"] == "not_started")
 
     return page(ctx, KIND, PATH, keep)

@@ -5,33 +5,45 @@ from typing import Any
 
 from sandbox.context import Context, public
 from sandbox.errors import invalid, missing, not_implemented
-from sandbox.http.lists import page
-from sandbox.invoicing import collection
+from sandbox.http.lists import page, within
 from sandbox.operations import operation
 from sandbox.planning import on_clock
 from sandbox.resources import discounts
 from sandbox.store import Object
-from sandbox.subscribing import change, create, cycle, settings, state
+from sandbox.subscribing import change, create, settings, state
 from sandbox.subscribing.billing import bill_now, collect, credit
-from sandbox.subscribing.items import fit_period, period_of
 
 PATH = "/v1/subscriptions/{subscription_exposed_id}"
 NEW = (
-    *settings.TAKES, "add_invoice_items", "billing_cycle_anchor", "billing_cycle_anchor_config", "billing_mode",
-    "currency", "customer", "discounts", "trial_period_days",
-)  # fmt: skip
+    *settings.TAKES,
+    "add_invoice_items",
+    "backdate_start_date",
+    "billing_cycle_anchor",
+    "billing_cycle_anchor_config",
+    "billing_mode",
+    "currency",
+    "customer",
+    "discounts",
+    "trial_period_days",
+)
 CHANGES = (
-    *settings.TAKES, "billing_cycle_anchor", "cancellation_details", "discounts", "pause_collection", "proration_date",
-)  # fmt: skip
+    *settings.TAKES,
+    "add_invoice_items",
+    "billing_cycle_anchor",
+    "cancellation_details",
+    "discounts",
+    "pause_collection",
+    "proration_date",
+)
 
 
 def create_subscription(ctx: Context, params: dict[str, Any]) -> Object:
     """A new subscription with its first invoice; `params` are converted parameters of POST /v1/subscriptions."""
     for name in sorted(params.keys() - set(NEW) - {"expand"}):
         raise not_implemented("POST", f"/v1/subscriptions with {name}")
-    if params.get("billing_mode", {}).get("type", "flexible") != "flexible" or "flexible" in params.get(
-        "billing_mode", {}
-    ):
+    mode = params.get("billing_mode", {})
+    itemized = mode.get("flexible", {}).get("proration_discounts", "included") != "included"
+    if mode.get("type", "flexible") != "flexible" or itemized:
         raise not_implemented("POST", "/v1/subscriptions with a billing_mode other than plain flexible")
     if "customer" not in params:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
@@ -81,7 +93,7 @@ def cancel(ctx: Context) -> Object:
 @operation("GET", "/v1/subscriptions")
 def list_all(ctx: Context) -> Object:
     given = ctx.params
-    unknown = ("automatic_tax", "current_period_end", "current_period_start", "customer_account")
+    unknown = ("automatic_tax", "customer_account")
     for name in unknown:
         if name in given:
             raise not_implemented("GET", f"/v1/subscriptions with {name}")
@@ -93,6 +105,10 @@ def list_all(ctx: Context) -> Object:
         items = subscription["items"]["data"]
         return (
             same
+            and all(
+                any(within(item[name], given.get(name)) for item in items)
+                for name in ("current_period_end", "current_period_start")
+            )
             and _has_status(subscription, given.get("status"))
             and (price is None or any(item["price"]["id"] == price for item in items))
         )
@@ -100,53 +116,11 @@ def list_all(ctx: Context) -> Object:
     return page(ctx, "subscription", "/v1/subscriptions", keep)
 
 
-@operation("POST", "/v1/subscriptions/{subscription}/pause", takes=("type",))
-def pause(ctx: Context) -> Object:
-    subscription = ctx.edit("subscription", ctx.path["subscription"])
-    ctx = on_clock(ctx, subscription)
-    if subscription["status"] not in {"active", "past_due", "trialing"}:
-        raise invalid(f"You cannot pause a subscription with status {subscription['status']}.")
-    cycle.pause(ctx, subscription, "pause_requested")
-    return subscription
-
-
-@operation("POST", "/v1/subscriptions/{subscription}/resume", takes=("billing_cycle_anchor", "payment_behavior"))
-def resume(ctx: Context) -> Object:
-    subscription = ctx.edit("subscription", ctx.path["subscription"])
-    ctx = on_clock(ctx, subscription)
-    if subscription["status"] != "paused":
-        raise invalid("You can only resume a subscription that is paused.")
-    anchor = (ctx.params.get("billing_cycle_anchor") or {"type": "now"})["type"]
-    paid_until = min(item["current_period_end"] for item in subscription["items"]["data"])
-    if anchor == "unchanged" and paid_until <= ctx.now:
-        raise not_implemented("POST", "/v1/subscriptions/{subscription}/resume after the paid period, anchor unchanged")
-    subscription |= {"status": "active", "status_details": None}
-    if anchor == "now":
-        _restart(ctx, subscription)
-    ctx.emit("customer.subscription.resumed", subscription)
-    state.tell(ctx, subscription)
-    return subscription
-
-
 @operation("POST", "/v1/subscriptions/{subscription}/migrate")
 def migrate(ctx: Context) -> Object:
     """Every subscription here is in the flexible billing mode already: there is nothing to migrate."""
     found = ctx.get("subscription", ctx.path["subscription"])
     raise invalid(f"The subscription {found['id']} is already in the flexible billing mode.", param="billing_mode")
-
-
-def _restart(ctx: Context, subscription: Object) -> None:
-    """A new period from now, paid at once; a payment that fails leaves the subscription as it was."""
-    subscription["billing_cycle_anchor"] = ctx.now
-    for item in subscription["items"]["data"]:
-        fit_period(subscription, item, ctx.now)
-    items = subscription["items"]["data"]
-    invoice = bill_now(ctx, subscription, "subscription_update", items, period_of(items[0]))
-    collect(ctx, invoice, "allow_incomplete")
-    if invoice["status"] == "open" and ctx.params.get("payment_behavior") != "resume_on_payment_attempt":
-        error = collection.declined_error(ctx, invoice)
-        error.keep = False
-        raise error
 
 
 def _has_status(subscription: Object, wanted: str | None) -> bool:

@@ -24,10 +24,14 @@ def create(ctx: Context) -> Object:
     customer = ctx.get("customer", ctx.path["customer"])
     if customer.get("deleted"):
         raise missing("customer", customer["id"])
-    kind, value = ctx.params["type"], ctx.params["value"]
+    return add(ctx, customer, ctx.params["type"], ctx.params["value"])
+
+
+def add(ctx: Context, customer: Object, kind: str, value: str, param: str = "value") -> Object:
+    """A new tax id of the customer, told of."""
     shape = _SHAPES.get(kind)
     if shape is not None and not shape.fullmatch(value):
-        raise invalid(f"Invalid value for {kind}.", param="value", code="tax_id_invalid")
+        raise invalid(f"Invalid value for {kind}.", param=param, code="tax_id_invalid")
     if sum(1 for one in ctx.tx.newest(ctx.account, "tax_id") if one["customer"] == customer["id"]) >= _MOST:
         raise invalid(f"A customer has at most {_MOST} tax ids.", code="customer_tax_ids_limit")
     country = value[:2] if kind in {"eu_vat", "eu_oss_vat"} else kind[:2].upper()

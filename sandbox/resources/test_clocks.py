@@ -17,7 +17,7 @@ LIFE = 30 * 24 * 3600
 MAX_CLOCKS = 100
 
 
-@operation("POST", PATH, takes=("frozen_time", "name"))
+@operation("POST", PATH, takes=("customer", "frozen_time", "name"))
 def create(ctx: Context) -> Object:
     if sum(1 for _ in ctx.tx.newest(ctx.account, KIND)) >= MAX_CLOCKS:
         raise invalid(f"You may have at most {MAX_CLOCKS} test clocks.")
@@ -34,8 +34,26 @@ def create(ctx: Context) -> Object:
             "status_details": {"advancing": None},
         }
     )
+    if "customer" in ctx.params:
+        _move(ctx, ctx.params["customer"], clock)
     ctx.emit("test_helpers.test_clock.created", clock)
     return clock
+
+
+def _move(ctx: Context, customer_id: str, clock: Object) -> None:
+    """An existing customer lives by the clock from now on; one that has been billed already can't."""
+    customer = ctx.get("customer", customer_id, param="customer")
+    billed = any(
+        one["customer"] == customer_id
+        for kind in ("invoice", "invoiceitem", "subscription", "subscription_schedule")
+        for one in ctx.tx.newest(ctx.account, kind)
+    )
+    if customer["test_clock"] is not None or billed:
+        message = "A customer that has a test clock, subscriptions or invoices already can't be given a test clock."
+        raise invalid(message, param="customer")
+    draft = ctx.edit("customer", customer_id)
+    draft["test_clock"] = clock["id"]
+    ctx.updated("customer.updated", draft)
 
 
 @operation("GET", PATH + "/{test_clock}")

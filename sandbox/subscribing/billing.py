@@ -6,12 +6,11 @@ from sandbox.billing.periods import Period, containing
 from sandbox.billing.pricing import rounded, total
 from sandbox.billing.proration import partial, share
 from sandbox.context import Context
-from sandbox.errors import not_implemented
 from sandbox.invoicing import collection, words
 from sandbox.invoicing.invoice import new_invoice
 from sandbox.invoicing.items import new_item, pending
 from sandbox.invoicing.lines import credited_lines, line_of_item, recurring_lines, trial_line
-from sandbox.invoicing.reductions import active, paid_share
+from sandbox.invoicing.reductions import active, left_of, paid_share
 from sandbox.store import Object
 from sandbox.subscribing.items import interval_of, period_of
 
@@ -101,12 +100,13 @@ def collect(ctx: Context, invoice: Object, behavior: str) -> None:
 def _use_up(ctx: Context, subscription: Object, invoice: Object) -> None:
     """A coupon for once is gone after the first invoice on which it took something off, one in time at its end."""
     used = {each["discount"] for each in invoice["total_discount_amounts"] if each["amount"]}
-    for discount in [ctx.get("discount", discount_id) for discount_id in subscription["discounts"]]:
-        once = discount["_coupon"]["duration"] == "once" and discount["id"] in used
-        if once or (discount["end"] is not None and discount["end"] <= ctx.now):
-            # The discount itself stays stored, because the invoice names it.
-            subscription["discounts"] = [each for each in subscription["discounts"] if each != discount["id"]]
-            ctx.emit("customer.discount.deleted", discount)
+    for holder in (subscription, *subscription["items"]["data"]):
+        for discount in [ctx.get("discount", discount_id) for discount_id in holder["discounts"]]:
+            once = discount["_coupon"]["duration"] == "once" and discount["id"] in used
+            if once or (discount["end"] is not None and discount["end"] <= ctx.now):
+                # The discount itself stays stored, because the invoice names it.
+                holder["discounts"] = [each for each in holder["discounts"] if each != discount["id"]]
+                ctx.emit("customer.discount.deleted", discount)
 
 
 def credit(ctx: Context, subscription: Object, item: Object, moment: int) -> None:
@@ -123,7 +123,7 @@ def _prorate(ctx: Context, subscription: Object, item: Object, moment: int, kind
     price = ctx.get("price", item["price"]["id"])
     period = period_of(item)
     sign = -1 if kind == "Unused" else 1
-    whole = total(price, item["quantity"]) * _paid_share(ctx, subscription, price, credited)
+    whole = total(price, item["quantity"]) * _paid_share(ctx, subscription, item, credited)
     amount = sign * share(rounded(whole), period, moment)
     if not amount:
         return
@@ -150,20 +150,27 @@ def _prorate(ctx: Context, subscription: Object, item: Object, moment: int, kind
     ctx.emit("invoiceitem.created", made)
 
 
-def _paid_share(ctx: Context, subscription: Object, price: Object, credited: Object | None) -> Decimal:
+def _paid_share(ctx: Context, subscription: Object, item: Object, credited: Object | None) -> Decimal:
     """The part of the full price that a proration counts: what was charged for credits, else what the coupons leave."""
+    price = ctx.get("price", item["price"]["id"])
     if credited is not None:
         lines = ctx.get("invoice", credited["invoice"])["_lines"]
         charged = [line for line in lines if line["id"] in credited["invoice_line_items"]]
         if not any(line["parent"]["subscription_item_details"]["proration"] for line in charged):
             return paid_share(charged[0])
     part = Decimal(1)
+    for discount in active(ctx, item):
+        part *= left_of(total(price, item["quantity"]), discount)
     for discount in active(ctx, subscription):
-        coupon = discount["_coupon"]
-        products = (coupon.get("_applies_to") or {}).get("products")
-        if products and price["product"] not in products:
-            continue
-        if coupon["percent_off"] is None:
-            raise not_implemented("POST", "a proration of a subscription with an amount_off coupon")
-        part *= 1 - Decimal(str(coupon["percent_off"])) / 100
+        fitting = [one for one in subscription["items"]["data"] if _is_for(discount, one["price"])]
+        if _is_for(discount, price):
+            # a fixed sum is shared out over all items that it is for
+            part *= left_of(
+                sum(total(ctx.get("price", one["price"]["id"]), one["quantity"]) for one in fitting), discount
+            )
     return part
+
+
+def _is_for(discount: Object, price: Object) -> bool:
+    products = (discount["_coupon"].get("_applies_to") or {}).get("products")
+    return not products or price["product"] in products

@@ -10,7 +10,7 @@ from sandbox.invoicing.taxes import rates_of
 from sandbox.resources import discounts
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object, copy
-from sandbox.subscribing import pending, settings
+from sandbox.subscribing import extras, pending, settings
 from sandbox.subscribing.billing import bill_now, collect, credit, debit
 from sandbox.subscribing.items import (
     INDEX,
@@ -22,6 +22,7 @@ from sandbox.subscribing.items import (
     new_item,
     period_of,
     price_of,
+    put_discounts,
     put_period,
     put_price,
 )
@@ -59,14 +60,16 @@ def update(ctx: Context, subscription: Object) -> Object:
     if "pause_collection" in given:
         _pause_collection(ctx, subscription, given["pause_collection"])
     proration = _proration(ctx, subscription)
+    reset = (given.get("billing_cycle_anchor") or {}).get("type") == "now" and subscription["status"] != "trialing"
     if given.get("items"):
-        _change_items(ctx, subscription, given["items"], proration)
-    restarted = _end_trial(ctx, subscription) or _reset_anchor(ctx, subscription, proration)
+        _change_items(ctx, subscription, given["items"], proration, reset=reset)
+    restarted = _end_trial(ctx, subscription, proration) or _reset_anchor(ctx, subscription, proration)
     if restarted and subscription["cancel_at_period_end"] and "cancel_at_period_end" not in given:
         subscription["cancel_at"] = max(item["current_period_end"] for item in subscription["items"]["data"])
     settings.apply_cancellation(ctx, subscription)
+    extras.add(ctx, subscription)
     invoice = None
-    if restarted or (given.get("items") and proration.behavior == "always_invoice"):
+    if restarted or ((given.get("items") or given.get("add_invoice_items")) and proration.behavior == "always_invoice"):
         invoice = _invoice(ctx, subscription, restarted)
     if invoice is not None and behavior == "pending_if_incomplete":
         pending.hold(ctx, subscription, before, invoice)
@@ -117,7 +120,10 @@ def _proration(ctx: Context, subscription: Object) -> Proration:
     return Proration("none" if subscription["status"] == "trialing" else behavior, moment)
 
 
-def _change_items(ctx: Context, subscription: Object, given: list[Object], proration: Proration) -> None:
+def _change_items(
+    ctx: Context, subscription: Object, given: list[Object], proration: Proration, *, reset: bool
+) -> None:
+    """The items as they are wanted; with a `reset` of the anchor the old ones are credited, and no new ones debited."""
     items = subscription["items"]["data"]
     before = {item["id"]: copy(item) for item in items}
     added: list[Object] = []
@@ -140,7 +146,10 @@ def _change_items(ctx: Context, subscription: Object, given: list[Object], prora
     items += added
     check_items(subscription)
     count_items(subscription)
-    if proration.wanted:
+    if proration.wanted and reset:
+        for old in before.values():
+            credit(ctx, subscription, old, proration.moment)
+    elif proration.wanted:
         _prorate(ctx, subscription, before, proration.moment)
 
 
@@ -152,10 +161,11 @@ def _change_item(
         item["metadata"] = {name: text for name, text in merged.items() if text != ""}
     if "tax_rates" in change:
         item["tax_rates"] = rates_of(ctx, change["tax_rates"], f"{param}[tax_rates]")
+    put_discounts(ctx, subscription, item, change, param)
     interval = interval_of(item)
     named = change.keys() & {"price", "plan", "price_data"}
     price = price_of(ctx, change, param) if named else ctx.get("price", item["price"]["id"])
-    put_price(item, price, change["quantity"] if "quantity" in change else item["quantity"])
+    put_price(item, price, change["quantity"] if "quantity" in change else item["quantity"], param)
     if interval_of(item) != interval:
         fit_period(subscription, item, proration.moment)
 
@@ -174,15 +184,16 @@ def _prorate(ctx: Context, subscription: Object, before: dict[str, Object], mome
             debit(ctx, subscription, new, moment)
 
 
-def _end_trial(ctx: Context, subscription: Object) -> bool:
+def _end_trial(ctx: Context, subscription: Object, proration: Proration) -> bool:
     """Take `trial_end`; true where it ended the trial now. A subscription without a trial ignores `now`."""
     end = ctx.params.get("trial_end")
     if end is None or (end == "now" and subscription["status"] != "trialing"):
         return False
     if end != "now":
-        if subscription["status"] != "trialing":
-            raise not_implemented("POST", "/v1/subscriptions/{subscription} with a trial in the middle of its life")
         settings.check_trial_end(ctx, end)
+        if subscription["status"] != "trialing":
+            _begin_trial(ctx, subscription, end, proration)
+            return True
         subscription |= {"billing_cycle_anchor": end, "trial_end": end, "_trial_told": False}
         for item in subscription["items"]["data"]:
             fit_period(subscription, item, ctx.now)
@@ -193,16 +204,30 @@ def _end_trial(ctx: Context, subscription: Object) -> bool:
     return True
 
 
+def _begin_trial(ctx: Context, subscription: Object, end: int, proration: Proration) -> None:
+    """A trial in the middle of a subscription's life: what is left of the paid period is credited."""
+    for item in subscription["items"]["data"]:
+        if proration.wanted:
+            credit(ctx, subscription, item, proration.moment)
+    subscription |= {
+        "billing_cycle_anchor": end,
+        "status": "trialing",
+        "trial_end": end,
+        "trial_start": ctx.now,
+        "_trial_told": False,
+    }
+    for item in subscription["items"]["data"]:
+        fit_period(subscription, item, ctx.now)
+
+
 def _reset_anchor(ctx: Context, subscription: Object, proration: Proration) -> bool:
     anchor = ctx.params.get("billing_cycle_anchor")
     if anchor is None or anchor["type"] == "unchanged":
         return False
     if subscription["status"] == "trialing":
         raise not_implemented("POST", "/v1/subscriptions/{subscription} with billing_cycle_anchor during a trial")
-    if ctx.params.get("items") and proration.wanted:
-        raise not_implemented("POST", "/v1/subscriptions/{subscription} with both items and billing_cycle_anchor")
     for item in subscription["items"]["data"]:
-        if proration.wanted:
+        if proration.wanted and not ctx.params.get("items"):
             credit(ctx, subscription, item, ctx.now)
         put_period(item, containing(ctx.now, interval_of(item), ctx.now))
     subscription["billing_cycle_anchor"] = ctx.now

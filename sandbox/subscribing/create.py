@@ -4,17 +4,15 @@ from calendar import monthrange
 from datetime import UTC, datetime
 
 from sandbox.billing.periods import Period, after
-from sandbox.billing.pricing import total
 from sandbox.context import Context
 from sandbox.errors import StripeError, invalid, not_implemented
 from sandbox.invoicing import collection
-from sandbox.invoicing.items import new_item as new_invoice_item
 from sandbox.resources import discounts
 from sandbox.resources.shared import merge_metadata
 from sandbox.store import Object
-from sandbox.subscribing import settings
+from sandbox.subscribing import extras, settings, setup
 from sandbox.subscribing.billing import bill_now, collect
-from sandbox.subscribing.items import check_items, count_items, fit_period, interval_of, new_item, period_of, put_period
+from sandbox.subscribing.items import check_items, count_items, fit_period, interval_of, new_item, put_period
 from sandbox.subscribing.state import tell
 
 DAY = 24 * 3600
@@ -41,6 +39,7 @@ def new_subscription(ctx: Context, customer: Object) -> Object:
     check_items(subscription)
     count_items(subscription)
     _start(ctx, subscription, _trial_end(ctx, made))
+    _backdate(ctx, subscription)
     for item in made:
         fit_period(subscription, item, ctx.now)
     _anchor(ctx, subscription)
@@ -49,10 +48,13 @@ def new_subscription(ctx: Context, customer: Object) -> Object:
     if given.get("discounts"):
         made_of = discounts.make(ctx, given["discounts"], customer=customer["id"], subscription=subscription["id"])
         subscription["discounts"] = [discount["id"] for discount in made_of]
-    _add_invoice_items(ctx, customer, subscription)
+    if subscription["_backdated"] is not None:
+        extras.charge_past(ctx, subscription, made, subscription["_backdated"])
+    extras.add(ctx, subscription)
     invoice = bill_now(ctx, subscription, "subscription_create", made, None)
     if _lacks_method(ctx, invoice, behavior):
         raise collection.no_payment_method()
+    setup.prepare(ctx, subscription, invoice, behavior)
     ctx.emit("customer.subscription.created", subscription)
     collect(ctx, invoice, behavior)
     if invoice["status"] == "paid" and subscription["status"] == "incomplete":
@@ -131,6 +133,19 @@ def _start(ctx: Context, subscription: Object, trial_end: int | None) -> None:
         subscription["status"] = "active"
 
 
+def _backdate(ctx: Context, subscription: Object) -> None:
+    """`backdate_start_date`: the time until now (or until the first anchor) is on the first invoice."""
+    start = ctx.params.get("backdate_start_date")
+    subscription["_backdated"] = None
+    if start is None:
+        return
+    if start > ctx.now:
+        raise invalid("`backdate_start_date` must be in the past.", param="backdate_start_date")
+    subscription["start_date"] = start
+    if ctx.params.get("proration_behavior", "create_prorations") != "none" and start < ctx.now:
+        subscription["_backdated"] = ctx.now
+
+
 def _anchor(ctx: Context, subscription: Object) -> None:
     """A billing_cycle_anchor to come: the first period ends there, and costs its part of a whole one."""
     anchor = first_anchor(ctx.params, ctx.now)
@@ -202,34 +217,6 @@ def _trial_end(ctx: Context, items: list[Object]) -> int | None:
         end = ctx.now + days * DAY if days else None
     settings.check_trial_end(ctx, end)
     return end
-
-
-def _add_invoice_items(ctx: Context, customer: Object, subscription: Object) -> None:
-    for place, each in enumerate(ctx.params.get("add_invoice_items") or []):
-        param = f"add_invoice_items[{place}]"
-        for name in each.keys() - {"price", "quantity", "metadata"}:
-            raise not_implemented("POST", f"/v1/subscriptions with {param}[{name}]")
-        price = ctx.get("price", each.get("price") or "", param=f"{param}[price]")
-        if price["recurring"] is not None or price["currency"] != subscription["currency"]:
-            raise invalid("Only one-time prices in the subscription's currency can be added.", param=f"{param}[price]")
-        quantity = each.get("quantity", 1)
-        item = new_invoice_item(
-            ctx,
-            customer=customer,
-            amount=total(price, quantity),
-            currency=price["currency"],
-            description=ctx.get("product", price["product"])["name"],
-            period=period_of(subscription["items"]["data"][0]),
-            quantity=quantity,
-            pricing={
-                "price_details": {"price": price["id"], "product": price["product"]},
-                "type": "price_details",
-                "unit_amount_decimal": price["unit_amount_decimal"],
-            },
-            subscription=subscription["id"],
-            metadata=each.get("metadata"),
-        )
-        ctx.emit("invoiceitem.created", item)
 
 
 def _lacks_method(ctx: Context, invoice: Object, behavior: str) -> bool:

@@ -3,9 +3,10 @@
 from sandbox.billing.periods import Period
 from sandbox.context import Context
 from sandbox.invoicing import collection
+from sandbox.invoicing.items import pending as pending_items
 from sandbox.store import Object
-from sandbox.subscribing import pending
-from sandbox.subscribing.billing import bill_later
+from sandbox.subscribing import pending, settings
+from sandbox.subscribing.billing import bill_later, credit
 from sandbox.subscribing.items import fit_period, period_of
 from sandbox.subscribing.state import end, tell
 
@@ -20,12 +21,19 @@ def work_on_subscription(ctx: Context, subscription_id: str) -> None:
     elif subscription["pending_update"] is not None and subscription["pending_update"]["expires_at"] <= ctx.now:
         pending.expire(ctx, subscription)
     elif at is not None and at <= ctx.now:
+        if subscription.get("_credit_at_end") and status not in {"trialing", "paused"}:
+            for item in subscription["items"]["data"]:
+                credit(ctx, subscription, item, at)
         end(ctx, subscription, None)
     elif paused is not None and paused["resumes_at"] is not None and paused["resumes_at"] <= ctx.now:
         subscription["pause_collection"] = None
         tell(ctx, subscription)
+    elif subscription.get("_resuming") is not None and subscription["_resuming"]["until"] <= ctx.now:
+        give_up_resuming(ctx, subscription)
     elif status == "trialing":
         _trial(ctx, subscription)
+    elif _only_pending(ctx, subscription):
+        invoice_pending(ctx, subscription)
     else:
         renew(ctx, subscription)
 
@@ -61,6 +69,33 @@ def renew(ctx: Context, subscription: Object) -> None:
     for item in over:
         fit_period(subscription, item, ctx.now)
     bill_later(ctx, subscription, "subscription_cycle", over, before)
+    if subscription["next_pending_invoice_item_invoice"] is not None:
+        subscription["next_pending_invoice_item_invoice"] = settings.next_pending(subscription, ctx.now)
+    tell(ctx, subscription)
+
+
+def give_up_resuming(ctx: Context, subscription: Object) -> None:
+    """Nobody paid the invoice of a resumption within 23 hours: it is voided, and the subscription stays paused."""
+    invoice = ctx.get("invoice", subscription["_resuming"]["invoice"])
+    subscription["_resuming"] = None
+    if invoice["status"] == "open":
+        collection.void(ctx, invoice["id"])
+    tell(ctx, subscription)
+
+
+def _only_pending(ctx: Context, subscription: Object) -> bool:
+    at = subscription["next_pending_invoice_item_invoice"]
+    renewal = min(item["current_period_end"] for item in subscription["items"]["data"])
+    return at is not None and at <= ctx.now < renewal
+
+
+def invoice_pending(ctx: Context, subscription: Object) -> None:
+    """`pending_invoice_item_interval`: what waits is invoiced, although no period ends."""
+    at = subscription["next_pending_invoice_item_invoice"]
+    subscription["next_pending_invoice_item_invoice"] = settings.next_pending(subscription, ctx.now)
+    if pending_items(ctx, subscription["customer"], subscription["currency"], subscription["id"]):
+        period = Period(min(period_of(item).start for item in subscription["items"]["data"]), at)
+        bill_later(ctx, subscription, "automatic_pending_invoice_item_invoice", [], period)
     tell(ctx, subscription)
 
 
@@ -73,7 +108,8 @@ def _trial(ctx: Context, subscription: Object) -> None:
     missing = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     charged = subscription["collection_method"] == "charge_automatically"
     customer = ctx.get("customer", subscription["customer"])
-    method = subscription["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
+    method = subscription["default_payment_method"] or subscription["default_source"]
+    method = method or collection.default_method(customer)
     if charged and method is None and missing == "cancel":
         end(ctx, subscription, None)
     elif charged and method is None and missing == "pause":

@@ -6,12 +6,12 @@ from sandbox.billing.periods import Interval, Period, containing
 from sandbox.context import Context, public
 from sandbox.errors import invalid, not_implemented
 from sandbox.invoicing.taxes import rates_of
-from sandbox.resources import prices
+from sandbox.resources import discounts, prices
 from sandbox.store import Object, copy
 
 MAX_ITEMS = 20
 INDEX = "_subscription_item"
-LATER = ("billing_thresholds", "current_trial", "discounts", "clear_usage")
+LATER = ("billing_thresholds", "current_trial", "clear_usage")
 
 
 def new_item(ctx: Context, subscription: Object, given: Object, param: str) -> Object:
@@ -30,10 +30,25 @@ def new_item(ctx: Context, subscription: Object, given: Object, param: str) -> O
         "subscription": subscription["id"],
         "tax_rates": rates_of(ctx, given.get("tax_rates"), f"{param}[tax_rates]"),
     }
-    put_price(item, price, given.get("quantity", 1))
+    put_price(item, price, given.get("quantity", 1), param)
+    put_discounts(ctx, subscription, item, given, param)
     # The index finds the subscription of an item; the item itself lives inside the subscription.
     ctx.insert({"id": index_id(item["id"]), "object": INDEX, "subscription": subscription["id"]})
     return item
+
+
+def put_discounts(ctx: Context, subscription: Object, item: Object, given: Object, param: str) -> None:
+    """The discounts of this item alone, in the place of those it had."""
+    if "discounts" not in given:
+        return
+    made = discounts.make(
+        ctx,
+        given["discounts"],
+        customer=subscription["customer"],
+        param=f"{param}[discounts]",
+        subscription_item=item["id"],
+    )
+    item["discounts"] = [one["id"] for one in made]
 
 
 def index_id(item: str) -> str:
@@ -66,9 +81,10 @@ def price_of(ctx: Context, given: Object, param: str) -> Object:
     return price
 
 
-def put_price(item: Object, price: Object, quantity: int) -> None:
+def put_price(item: Object, price: Object, quantity: int, param: str = "items") -> None:
     if quantity < 0:
-        raise invalid("This value must be greater than or equal to 0.", param="quantity")
+        message = "This value must be greater than or equal to 0."
+        raise invalid(message, param=f"{param}[quantity]", code="parameter_invalid_integer")
     shown = copy(public(price))
     item |= {"plan": plan_of(shown), "price": shown, "quantity": quantity}
 

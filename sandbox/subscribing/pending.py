@@ -13,10 +13,18 @@ LIFE = 23 * 3600
 # What such an update may change; the rest can't wait.
 ALLOWED = frozenset(
     {
-        "billing_cycle_anchor", "expand", "items", "off_session", "payment_behavior", "proration_behavior",
-        "proration_date", "trial_end", "trial_from_plan",
+        "add_invoice_items",
+        "billing_cycle_anchor",
+        "expand",
+        "items",
+        "off_session",
+        "payment_behavior",
+        "proration_behavior",
+        "proration_date",
+        "trial_end",
+        "trial_from_plan",
     }
-)  # fmt: skip
+)
 CHANGED = ("billing_cycle_anchor", "cancel_at", "items", "status", "trial_end")
 
 

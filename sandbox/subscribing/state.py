@@ -25,6 +25,9 @@ def next_due(subscription: Object) -> int | None:
         moments.append(None if subscription["_trial_told"] else subscription["trial_end"] - TRIAL_WARNING)
     elif status != "paused":
         moments += [item["current_period_end"] for item in subscription["items"]["data"]]
+        moments.append(subscription["next_pending_invoice_item_invoice"])
+    if subscription.get("_resuming") is not None:
+        moments.append(subscription["_resuming"]["until"])
     if subscription["pause_collection"] is not None:
         moments.append(subscription["pause_collection"]["resumes_at"])
     return min((moment for moment in moments if moment is not None), default=None)
@@ -48,11 +51,18 @@ def follow(ctx: Context, invoice: Object, what: str) -> None:
     if held is not None and held["invoice"] == invoice["id"]:
         _apply_pending(ctx, subscription, what, held["wanted"])
         return
+    resuming = subscription.get("_resuming")
+    if resuming is not None and resuming["invoice"] == invoice["id"] and what in {"paid", "uncollectible"}:
+        subscription |= {"status": "active", "status_details": None, "_resuming": None}
+        ctx.emit("customer.subscription.resumed", subscription)
     if what == "paid":
         first = status == "incomplete" and invoice["billing_reason"] == "subscription_create"
         if first or (latest and status in {"past_due", "unpaid"}):
             subscription["status"] = "active"
         _save_method(ctx, subscription, invoice)
+    elif what == "processing" and latest and status == "incomplete":
+        # A debit takes days: Stripe lets the subscription begin, and makes it past_due if the debit fails.
+        subscription["status"] = "active"
     elif what == "uncollectible" and latest and status == "past_due":
         subscription["status"] = "active"
     elif what == "exhausted" and status not in ENDED:

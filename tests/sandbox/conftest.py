@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 import stripe
 
-from tests.sandbox.server import KEY, Receiver, official_client, sandbox_running
+from tests.sandbox.server import KEY, Caller, Receiver, official_client, sandbox_running
 
 
 @pytest.fixture
@@ -27,6 +27,11 @@ async def plain(address: str) -> AsyncIterator[aiohttp.ClientSession]:
     headers = {"Authorization": f"Bearer {KEY}"}
     async with aiohttp.ClientSession(address, headers=headers) as session:
         yield session
+
+
+@pytest.fixture
+async def call(plain: aiohttp.ClientSession) -> Caller:
+    return Caller(plain)
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import stripe
 import uvicorn
 from starlette.applications import Starlette
@@ -86,3 +87,38 @@ def raw(value: stripe.StripeObject) -> dict[str, Any]:
     """The object as plain data."""
     plain: dict[str, Any] = value.to_dict()
     return plain
+
+
+def loose(given: Any) -> Any:
+    """Parameters put together from parts, which the SDK's types can't follow."""
+    return given
+
+
+@dataclass(slots=True)
+class Caller:
+    """Plain calls of the API, for what the SDK's types make hard to write."""
+
+    session: aiohttp.ClientSession
+
+    async def post(self, path: str, given: Any = None, **headers: str) -> Any:
+        """The answer, or the error's hash."""
+        async with self.session.post(path, data=dict(_flat(given or {})), headers=headers) as answer:
+            body = await answer.json()
+            return body.get("error", body)
+
+    async def get(self, path: str, given: Any = None, **headers: str) -> Any:
+        async with self.session.get(path, params=dict(_flat(given or {})), headers=headers) as answer:
+            body = await answer.json()
+            return body.get("error", body)
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Stripe's form encoding."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}[{key}]" if name else key)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _flat(inner, f"{name}[{place}]")
+    else:
+        yield name, str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)

@@ -92,7 +92,7 @@ async def test_what_the_sandbox_lacks_is_refused_and_not_ignored(client: stripe.
     price = await a_price(client)
     lines = [{"price": price, "quantity": 1}]
     with pytest.raises(stripe.APIError) as refused:
-        await a_session(client, line_items=lines, automatic_tax={"enabled": True})
+        await a_session(client, line_items=lines, after_expiration={"recovery": {"enabled": True}})
     assert refused.value.http_status == 501
 
 

@@ -59,6 +59,13 @@ async def test_a_saved_500_is_replayed_and_other_parameters_are_refused(plain: a
         assert (await listed.json())["data"] == []
 
 
+async def test_a_key_belongs_to_one_endpoint(plain: aiohttp.ClientSession) -> None:
+    await post(plain, "/v1/customers", "k", name="A")
+    status, body, _ = await post(plain, "/v1/products", "k", name="A")
+    assert (status, body["error"]["type"]) == (400, "idempotency_error")
+    assert "('/v1/products' vs '/v1/customers')" in body["error"]["message"]
+
+
 async def test_keys_belong_to_an_account_have_a_length_and_end_after_a_day() -> None:
     now = [1_800_000_000.0]
     async with sandbox_running(clock=lambda: now[0]) as address, aiohttp.ClientSession(address) as session:

@@ -98,8 +98,8 @@ async def test_a_card_of_another_customer_is_refused(client: stripe.StripeClient
 
 
 async def test_a_parameter_without_effect_is_answered_with_501(client: stripe.StripeClient) -> None:
-    with pytest.raises(stripe.APIError, match="with mandate"):
-        await pay(client, "pm_card_visa", mandate="mandate_1")
+    with pytest.raises(stripe.APIError, match="with confirmation_token"):
+        await pay(client, "pm_card_visa", confirmation_token="ctoken_1")
 
 
 async def test_a_payment_goes_on_after_a_restart(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
+from tests.sandbox.server import Caller
 from tests.sandbox.test_payment_intents import pay
 
 
@@ -56,3 +57,16 @@ async def test_charges_and_refunds_move_the_balance(client: stripe.StripeClient)
     balance = await client.v1.balance.retrieve_async()
     assert [(one.amount, one.currency) for one in balance.pending] == [(1397, "usd")]
     assert [(one.amount, one.currency) for one in balance.available] == [(0, "usd")]
+
+
+async def test_a_refund_of_nothing_or_of_too_much_is_refused(call: Caller) -> None:
+    given = {"amount": 2000, "currency": "usd", "confirm": True, "payment_method": "pm_card_visa", "off_session": True}
+    paid = await call.post("/v1/payment_intents", given)
+    nothing = await call.post("/v1/refunds", {"payment_intent": paid["id"], "amount": 0})
+    assert (nothing["message"], nothing["param"]) == ("Invalid positive integer", "amount")
+    much = await call.post("/v1/refunds", {"payment_intent": paid["id"], "amount": 5000})
+    assert much["message"] == "Refund amount ($50.00) is greater than unrefunded amount on charge ($20.00)"
+    neither = await call.post("/v1/refunds", {"amount": 100})
+    assert neither["message"] == (
+        "One of the following params should be provided for this request: payment_intent or charge."
+    )

@@ -247,7 +247,13 @@ async def test_a_paused_subscription_starts_a_new_paid_period_when_resumed(clien
     assert len((await client.v1.invoices.list_async({"subscription": made.id, "status": "paid"})).data) == 2
 
 
-@pytest.mark.parametrize("extra", [{"backdate_start_date": 1}, {"transfer_data": {"destination": "acct_1"}}])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"billing_schedules": [{"bill_until": {"type": "timestamp", "timestamp": 1_900_000_000}}]},
+        {"billing_mode": {"type": "classic"}},
+    ],
+)
 async def test_what_it_does_not_have_is_refused(client: stripe.StripeClient, extra: dict[str, object]) -> None:
     customer, price = await customer_with(client), await monthly(client, 2500)
     with pytest.raises(stripe.APIError) as refused:

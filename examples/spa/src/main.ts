@@ -2,7 +2,7 @@
 import { SignedOutError, accepted, act, ask, follow } from "./api";
 import { confirmed, element, fill, find, keepingFocus, tell } from "./dom";
 import type { OverviewQuery } from "./gql/graphql";
-import { Cancel, Change, Checkout, Overview, Portal, Preview } from "./operations";
+import { Cancel, Change, Checkout, Overview, Portal, Preview, Uncancel } from "./operations";
 import { forgetSession, here } from "./session";
 import { day, invoiceState, isEnding, isRunning, locale, moment, nameOf, priceOf, stateOf } from "./words";
 import type { Invoice, Plan, Subscription } from "./words";
@@ -83,7 +83,7 @@ function subscriptionRow(one: Subscription): HTMLElement {
   const offered: [string, string, boolean, () => Promise<void>][] = [
     ["subscriptionChange", "Change plan", !isEnding(one) && othersThan(one).length > 0, () => changePlan(one)],
     ["subscriptionCancel", "Cancel", !isEnding(one), () => cancel(one)],
-    ["portalSessionCreate", "Keep it", isEnding(one), openPortal], // Stripe's portal takes a cancellation back
+    ["subscriptionUncancel", "Keep it", isEnding(one), () => keep(one)],
   ];
   const buttons = offered
     .filter(([mutation, , possible]) => isRunning(one) && possible && allowed.has(mutation))
@@ -115,6 +115,12 @@ async function cancel(one: Subscription): Promise<void> {
   if (!sure) return;
   accepted((await act(Cancel, { subscription: one.id, key: crypto.randomUUID() })).subscriptionCancel);
   tell("notice", `${nameOf(one)} ends on ${ends}.`);
+  await refresh();
+}
+
+async function keep(one: Subscription): Promise<void> {
+  accepted((await act(Uncancel, { subscription: one.id, key: crypto.randomUUID() })).subscriptionUncancel);
+  tell("notice", `${nameOf(one)} goes on.`);
   await refresh();
 }
 

@@ -86,6 +86,15 @@ export const Cancel = graphql(`
   }
 `);
 
+export const Uncancel = graphql(`
+  mutation Uncancel($subscription: ID!, $key: String!) {
+    subscriptionUncancel(input: { subscription: $subscription, idempotencyKey: $key }) {
+      subscription { id }
+      errors { message }
+    }
+  }
+`);
+
 export const Changes = graphql(`
   subscription Changes($after: String) {
     billingChanged(after: $after) { revision }
