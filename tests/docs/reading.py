@@ -31,6 +31,18 @@ def queries(block: str) -> list[str]:
     return re.findall(r"'((?:query|mutation|\{)[^']*)'", block)
 
 
+def snippets(document: str, language: str) -> list[str]:
+    """The code blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", document, flags=re.MULTILINE | re.DOTALL)
+
+
+def graphql(snippet: str) -> list[str]:
+    """The GraphQL documents in a snippet of Python or TypeScript: strings that begin like one, and have a brace."""
+    begins = r"(?:(?:query|mutation|subscription)\b[^\"`{]*)?\{[^\"`]"
+    found = re.findall(rf'(?s)"""({begins}.*?)"""|(?<!")"({begins}[^"\n]*)"(?!")|`({begins}[^`]*)`', snippet)
+    return ["".join(each) for each in found]
+
+
 def commands(document: str) -> set[tuple[str, ...]]:
     """The `gateway …` commands that a document names: in backticks, or at the start of an indented line."""
     named = re.findall(r"(?:`|^    )gateway ([a-z]+)(?: ([a-z]+))?", document, flags=re.MULTILINE)

@@ -111,11 +111,42 @@ def test_a_lock_file_names_no_address(lock: str) -> None:
     assert "://" not in (reading.ROOT / lock).read_text(encoding="utf-8")
 
 
+CLIENTS = {
+    language: reading.snippets(reading.text("docs/clients.md"), language) for language in ("python", "ts", "graphql")
+}
+
+
 def test_every_document_for_clients_fits_the_schema() -> None:
-    text, schema = reading.text("docs/clients.md"), build_schema(reading.text("schema/schema.graphql"))
-    found = re.findall(r'"""((?:mutation|query) .*?)"""', text, re.DOTALL)
-    found += re.findall(r"`((?:mutation|query|\{) [^`]*\})`", text)
-    found += re.findall(r'"(subscription [^"]*)"', text)
-    assert len(found) >= 6
-    for document in found:
-        assert validate(schema, parse(document)) == [], document
+    schema = build_schema(reading.text("schema/schema.graphql"))
+    found = [query for snippets in CLIENTS.values() for each in snippets for query in reading.graphql(each)]
+    assert len(found) == 52
+    for query in found:
+        assert validate(schema, parse(query)) == [], query
+
+
+def test_no_document_for_clients_is_overlooked() -> None:
+    whole = reading.text("docs/clients.md")
+    assert whole.count("```") == 2 * sum(len(snippets) for snippets in CLIENTS.values())
+    for snippet in (each for snippets in CLIENTS.values() for each in snippets):
+        for query in reading.graphql(snippet):
+            snippet = snippet.replace(query, "")
+        # what every document of the page has in it
+        assert (
+            re.findall(r"\b(?:query|mutation|subscription)\s*[({]|\b(?:errors|nodes|viewer|input:) \{", snippet) == []
+        )
+
+
+def test_both_languages_ask_the_same() -> None:
+    asked = {
+        language: [" ".join(query.split()) for each in snippets for query in reading.graphql(each)]
+        for language, snippets in CLIENTS.items()
+    }
+    assert asked["python"] == asked["ts"]
+
+
+def test_a_document_in_a_snippet_is_found() -> None:
+    python = (
+        '''ONE = """query ($a: ID!) { node(id: $a) { id } }"""\nask(token, "{ viewer { role } }", {"query": ONE})'''
+    )
+    assert reading.graphql(python) == ["query ($a: ID!) { node(id: $a) { id } }", "{ viewer { role } }"]
+    assert reading.graphql("const one = `mutation { x }`; send(`Bearer ${token}`)") == ["mutation { x }"]
