@@ -55,6 +55,12 @@ def test_every_refusal_of_a_webhook_is_explained_with_its_status() -> None:
     assert codes_and_statuses("Webhooks") == reading.refusals("webhooks/app.py", "refuse")
 
 
+def test_every_code_that_closes_a_socket_is_explained() -> None:
+    closed = set(re.findall(r"(?:CloseError|\.close)\((\d{4})", reading.text("gateway/live.py")))
+    assert len(closed) > 5
+    assert {row[0] for row in reading.table(ERRORS, "Over WebSocket")} == closed
+
+
 def all_commands() -> set[tuple[str, ...]]:
     groups = {"tenants": admin_commands.tenants, "tokens": admin_commands.tokens}
     groups |= {name: getattr(access_commands, name) for name in ("audit", "documents", "providers")}
