@@ -49,6 +49,12 @@ def commands(document: str) -> set[tuple[str, ...]]:
     return {tuple(word for word in words if word) for words in named}
 
 
+def command_lines(document: str) -> list[str]:
+    """The same commands whole, with their arguments; line breaks within backticks count as spaces."""
+    found = re.findall(r"`(gateway [a-z][^`]*)`|^    (gateway [a-z].*)$", document, flags=re.MULTILINE)
+    return [" ".join("".join(each).split()) for each in found]
+
+
 def refusals(path: str, function: str) -> set[tuple[str, int]]:
     """The codes and HTTP statuses that a file hands to a function whose arguments begin with a status and a code."""
     return {

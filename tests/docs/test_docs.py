@@ -61,10 +61,14 @@ def test_every_code_that_closes_a_socket_is_explained() -> None:
     assert {row[0] for row in reading.table(ERRORS, "Over WebSocket")} == closed
 
 
-def all_commands() -> set[tuple[str, ...]]:
+def all_groups() -> dict[str, click.Group]:
     groups = {"tenants": admin_commands.tenants, "tokens": admin_commands.tokens}
     groups |= {name: getattr(access_commands, name) for name in ("audit", "documents", "providers")}
-    groups |= {"inbox": mirror_commands.inbox, "mirror": mirror_commands.mirror}
+    return groups | {"inbox": mirror_commands.inbox, "mirror": mirror_commands.mirror}
+
+
+def all_commands() -> set[tuple[str, ...]]:
+    groups = all_groups()
     assert all(isinstance(group, click.Group) for group in groups.values())
     parts = {(name, part) for name, group in groups.items() for part in group.commands}
     return {(name,) for name in cli.commands if name not in groups} | parts
@@ -78,6 +82,32 @@ def test_the_readme_names_every_command_and_no_other() -> None:
 def test_commands_in_any_document_exist(path: Path) -> None:
     known = all_commands() | {(name,) for name in cli.commands}
     assert reading.commands(path.read_text(encoding="utf-8")) <= known
+
+
+def options(line: str) -> tuple[list[str], set[str]]:
+    """The options that a command line has, and those that its command takes."""
+    words = line.split()[1:]
+    lazy = {"schema": admin_commands.schema, "invariants": mirror_commands.invariants}
+    group = all_groups().get(words[0])
+    command = group.commands[words[1]] if group and len(words) > 1 else lazy.get(words[0], cli.commands[words[0]])
+    return [word for word in words if word.startswith("--")], {
+        name for each in command.params for name in (*each.opts, *each.secondary_opts)
+    }
+
+
+@pytest.mark.parametrize("path", reading.DOCUMENTS, ids=lambda path: str(path.relative_to(reading.ROOT)))
+def test_options_of_commands_in_any_document_exist(path: Path) -> None:
+    for line in reading.command_lines(path.read_text(encoding="utf-8")):
+        given, known = options(line)
+        assert set(given) <= known, line
+
+
+def test_options_in_a_document_are_found() -> None:
+    (line,) = reading.command_lines("with `gateway tokens rotate PUBLIC_ID\n--overlap-hours 24` or without")
+    given, known = options(line)
+    assert given == ["--overlap-hours"]
+    assert given[0] in known
+    assert "--overlap" not in known
 
 
 def test_the_tour_has_its_queries() -> None:
