@@ -186,3 +186,10 @@ def test_a_document_in_a_snippet_is_found() -> None:
     )
     assert reading.graphql(python) == ["query ($a: ID!) { node(id: $a) { id } }", "{ viewer { role } }"]
     assert reading.graphql("const one = `mutation { x }`; send(`Bearer ${token}`)") == ["mutation { x }"]
+
+
+@pytest.mark.parametrize("path", reading.DOCUMENTS, ids=lambda path: str(path.relative_to(reading.ROOT)))
+def test_a_link_into_a_document_leads_to_a_heading(path: Path) -> None:
+    for name, anchor in re.findall(r"\]\((?!https?:)([^)#]+)#([^)]+)\)", path.read_text(encoding="utf-8")):
+        headings = re.findall(r"^#+ (.+)$", (path.parent / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
