@@ -31,10 +31,28 @@ def queries(block: str) -> list[str]:
     return re.findall(r"'((?:query|mutation|\{)[^']*)'", block)
 
 
+def snippets(document: str, language: str) -> list[str]:
+    """The code blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", document, flags=re.MULTILINE | re.DOTALL)
+
+
+def graphql(snippet: str) -> list[str]:
+    """The GraphQL documents in a snippet of Python or TypeScript: strings that begin like one, and have a brace."""
+    begins = r"(?:(?:query|mutation|subscription)\b[^\"`{]*)?\{[^\"`]"
+    found = re.findall(rf'(?s)"""({begins}.*?)"""|(?<!")"({begins}[^"\n]*)"(?!")|`({begins}[^`]*)`', snippet)
+    return ["".join(each) for each in found]
+
+
 def commands(document: str) -> set[tuple[str, ...]]:
     """The `gateway …` commands that a document names: in backticks, or at the start of an indented line."""
     named = re.findall(r"(?:`|^    )gateway ([a-z]+)(?: ([a-z]+))?", document, flags=re.MULTILINE)
     return {tuple(word for word in words if word) for words in named}
+
+
+def command_lines(document: str) -> list[str]:
+    """The same commands whole, with their arguments; line breaks within backticks count as spaces."""
+    found = re.findall(r"`(gateway [a-z][^`]*)`|^    (gateway [a-z].*)$", document, flags=re.MULTILINE)
+    return [" ".join("".join(each).split()) for each in found]
 
 
 def refusals(path: str, function: str) -> set[tuple[str, int]]:

@@ -55,10 +55,20 @@ def test_every_refusal_of_a_webhook_is_explained_with_its_status() -> None:
     assert codes_and_statuses("Webhooks") == reading.refusals("webhooks/app.py", "refuse")
 
 
-def all_commands() -> set[tuple[str, ...]]:
+def test_every_code_that_closes_a_socket_is_explained() -> None:
+    closed = set(re.findall(r"(?:CloseError|\.close)\((\d{4})", reading.text("gateway/live.py")))
+    assert len(closed) > 5
+    assert {row[0] for row in reading.table(ERRORS, "Over WebSocket")} == closed
+
+
+def all_groups() -> dict[str, click.Group]:
     groups = {"tenants": admin_commands.tenants, "tokens": token_commands.tokens}
     groups |= {name: getattr(access_commands, name) for name in ("audit", "documents", "providers")}
-    groups |= {"inbox": mirror_commands.inbox, "mirror": mirror_commands.mirror}
+    return groups | {"inbox": mirror_commands.inbox, "mirror": mirror_commands.mirror}
+
+
+def all_commands() -> set[tuple[str, ...]]:
+    groups = all_groups()
     assert all(isinstance(group, click.Group) for group in groups.values())
     parts = {(name, part) for name, group in groups.items() for part in group.commands}
     return {(name,) for name in cli.commands if name not in groups} | parts
@@ -72,6 +82,32 @@ def test_the_readme_names_every_command_and_no_other() -> None:
 def test_commands_in_any_document_exist(path: Path) -> None:
     known = all_commands() | {(name,) for name in cli.commands}
     assert reading.commands(path.read_text(encoding="utf-8")) <= known
+
+
+def options(line: str) -> tuple[list[str], set[str]]:
+    """The options that a command line has, and those that its command takes."""
+    words = line.split()[1:]
+    lazy = {"schema": admin_commands.schema, "invariants": mirror_commands.invariants}
+    group = all_groups().get(words[0])
+    command = group.commands[words[1]] if group and len(words) > 1 else lazy.get(words[0], cli.commands[words[0]])
+    return [word for word in words if word.startswith("--")], {
+        name for each in command.params for name in (*each.opts, *each.secondary_opts)
+    }
+
+
+@pytest.mark.parametrize("path", reading.DOCUMENTS, ids=lambda path: str(path.relative_to(reading.ROOT)))
+def test_options_of_commands_in_any_document_exist(path: Path) -> None:
+    for line in reading.command_lines(path.read_text(encoding="utf-8")):
+        given, known = options(line)
+        assert set(given) <= known, line
+
+
+def test_options_in_a_document_are_found() -> None:
+    (line,) = reading.command_lines("with `gateway tokens rotate PUBLIC_ID\n--overlap-hours 24` or without")
+    given, known = options(line)
+    assert given == ["--overlap-hours"]
+    assert given[0] in known
+    assert "--overlap" not in known
 
 
 def test_the_tour_has_its_queries() -> None:
@@ -111,11 +147,49 @@ def test_a_lock_file_names_no_address(lock: str) -> None:
     assert "://" not in (reading.ROOT / lock).read_text(encoding="utf-8")
 
 
+CLIENTS = {
+    language: reading.snippets(reading.text("docs/clients.md"), language) for language in ("python", "ts", "graphql")
+}
+
+
 def test_every_document_for_clients_fits_the_schema() -> None:
-    text, schema = reading.text("docs/clients.md"), build_schema(reading.text("schema/schema.graphql"))
-    found = re.findall(r'"""((?:mutation|query) .*?)"""', text, re.DOTALL)
-    found += re.findall(r"`((?:mutation|query|\{) [^`]*\})`", text)
-    found += re.findall(r'"(subscription [^"]*)"', text)
-    assert len(found) >= 6
-    for document in found:
-        assert validate(schema, parse(document)) == [], document
+    schema = build_schema(reading.text("schema/schema.graphql"))
+    found = [query for snippets in CLIENTS.values() for each in snippets for query in reading.graphql(each)]
+    assert len(found) == 52
+    for query in found:
+        assert validate(schema, parse(query)) == [], query
+
+
+def test_no_document_for_clients_is_overlooked() -> None:
+    whole = reading.text("docs/clients.md")
+    assert whole.count("```") == 2 * sum(len(snippets) for snippets in CLIENTS.values())
+    for snippet in (each for snippets in CLIENTS.values() for each in snippets):
+        for query in reading.graphql(snippet):
+            snippet = snippet.replace(query, "")
+        # what every document of the page has in it
+        assert (
+            re.findall(r"\b(?:query|mutation|subscription)\s*[({]|\b(?:errors|nodes|viewer|input:) \{", snippet) == []
+        )
+
+
+def test_both_languages_ask_the_same() -> None:
+    asked = {
+        language: [" ".join(query.split()) for each in snippets for query in reading.graphql(each)]
+        for language, snippets in CLIENTS.items()
+    }
+    assert asked["python"] == asked["ts"]
+
+
+def test_a_document_in_a_snippet_is_found() -> None:
+    python = (
+        '''ONE = """query ($a: ID!) { node(id: $a) { id } }"""\nask(token, "{ viewer { role } }", {"query": ONE})'''
+    )
+    assert reading.graphql(python) == ["query ($a: ID!) { node(id: $a) { id } }", "{ viewer { role } }"]
+    assert reading.graphql("const one = `mutation { x }`; send(`Bearer ${token}`)") == ["mutation { x }"]
+
+
+@pytest.mark.parametrize("path", reading.DOCUMENTS, ids=lambda path: str(path.relative_to(reading.ROOT)))
+def test_a_link_into_a_document_leads_to_a_heading(path: Path) -> None:
+    for name, anchor in re.findall(r"\]\((?!https?:)([^)#]+)#([^)]+)\)", path.read_text(encoding="utf-8")):
+        headings = re.findall(r"^#+ (.+)$", (path.parent / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
