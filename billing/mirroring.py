@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from billing.errors import BillingError
 from billing.stripe_client import Answer, MissingError, StripeGateway
 from mirror.apply import Applied, Arrival, apply
 from mirror.order import Decision
@@ -78,6 +79,17 @@ class Mirroring:
                 return applied, decisions
             arrival = await self.reread(arrival.snapshot, result.epoch)
         raise UnsettledOrderError(arrival.snapshot.stripe_id)
+
+    async def bring(self, database: Database, arrival: Arrival) -> int:
+        """Apply what came beside an answer, reading again where that is in doubt; returns the revision, or 0.
+
+        Best effort: where it can't be settled now it is left to the events, which bring it anyway.
+        """
+        try:
+            applied, _ = await self.settle(arrival, lambda each: apply_as_tenant(database, each))
+        except (UnsettledOrderError, BillingError):
+            return 0
+        return applied.revision or 0
 
     async def reread(self, old: Snapshot, epoch: int) -> Arrival:
         """Read an object from Stripe, whole; `epoch` is what the door said when it asked for it."""

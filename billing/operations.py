@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from billing.errors import BillingError, Code
-from billing.mirroring import Mirroring, UnsettledOrderError, apply_all_as_tenant
+from billing.mirroring import Mirroring, UnsettledOrderError
 from billing.stripe_client import Answer, StripeGateway, UnknownOutcomeError
 from mirror.apply import Applied, Arrival, apply, epoch
 from mirror.kinds import KINDS
@@ -245,9 +245,9 @@ class Operations:
         except UnsettledOrderError as error:
             # done at Stripe, and not yet ours: the same key brings the same answer again
             raise UnknownOutcomeError(saved=False) from error
-        # what is in doubt here is left to the events, which bring it anyway
-        more = await apply_all_as_tenant(self.database, way.enclosed(answer))
-        return Outcome(object_id, max(revision, more.revision or 0), answer.body)
+        for each in way.enclosed(answer):
+            revision = max(revision, await way.bring(self.database, each))
+        return Outcome(object_id, revision, answer.body)
 
     async def _revision(self, connection: Connection, tenant_id: int) -> int:
         """Where nothing changed (a webhook was faster) the tenant's present number covers the answer."""

@@ -6,10 +6,12 @@ from typing import Any
 
 from billing.errors import BillingError, Code
 from billing.finding import OPERATION, finder
-from billing.mirroring import Mirroring, apply_as_tenant
+from billing.mirroring import Mirroring
 from billing.operations import Operations, Order, Outcome
-from billing.stripe_client import Answer, StripeGateway
-from tenants.context import Caller
+from billing.stripe_client import Answer
+from mirror.apply import epoch
+from mirror.kinds import KINDS
+from tenants.context import Caller, TenantInfo
 
 # With the answer, so that who subscribes sees at once what is to be paid and can pay it.
 LATEST_INVOICE = ["latest_invoice.confirmation_secret", "latest_invoice.payments"]
@@ -86,15 +88,19 @@ async def confirmation(
         found = (await stripe.call(tenant.account, lambda v1, o: v1.invoices.retrieve_async(invoice, asked, o))).body
     if found["status"] != "open":
         return None
-    way = Mirroring(stripe, tenant.id, tenant.account or "", tenant.livemode)
     for each in (found.get("payments") or {}).get("data", []):
         if intent := each["payment"].get("payment_intent"):
-            await apply_as_tenant(operations.database, way.arrival(await _payment(stripe, tenant.account, intent)))
+            await _bring_payment(operations, caller.tenant, intent)
     return (found.get("confirmation_secret") or {}).get("client_secret")
 
 
-async def _payment(stripe: StripeGateway, account: str | None, intent: str) -> Answer:
-    return await stripe.call(account, lambda v1, o: v1.payment_intents.retrieve_async(intent, None, o))
+async def _bring_payment(operations: Operations, tenant: TenantInfo, intent: str) -> None:
+    """Read a payment into the mirror: Stripe's events of it are under way in the same second."""
+    database, stripe = operations.database, operations.stripe
+    known = await epoch(database.app, tenant.id, KINDS["payment_intent"], intent, livemode=tenant.livemode)
+    answer = await stripe.call(tenant.account, lambda v1, o: v1.payment_intents.retrieve_async(intent, None, o))
+    way = Mirroring(stripe, tenant.id, tenant.account or "", tenant.livemode)
+    await way.bring(database, way.arrival(answer, read_epoch=known))
 
 
 async def cancel(

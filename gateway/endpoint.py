@@ -108,6 +108,8 @@ class Endpoint:
                     headers["Billing-Revision"] = answer.headers["Billing-Revision"]
             except BadRequestError as error:
                 bodies.append(refusal(error))
+                if error.retry_after is not None:
+                    headers["Retry-After"] = str(max(error.retry_after, int(headers.get("Retry-After", 0))))
         return respond(bodies, 200, media, headers)
 
     async def _events(self, request: Request, caller: Caller, job: Job, headers: dict[str, str]) -> Response:

@@ -230,6 +230,14 @@ class Service:
             scope = revisions.catalog_scope(livemode=caller.livemode)
             return (await runtime.book.numbers(caller.tenant.id, [scope]))[scope]
 
+        async def settings_changed() -> int:
+            """This process need not wait to hear what it has just done itself; the number of the settings now."""
+            number = (await revisions.current(runtime.database.app, caller.tenant.id, [revisions.SETTINGS]))[
+                revisions.SETTINGS
+            ]
+            runtime.book.learn({(caller.tenant.id, revisions.SETTINGS): number})
+            return number
+
         return RequestContext(
             caller=caller,
             database=runtime.database,
@@ -240,6 +248,7 @@ class Service:
             request_id=request_id,
             unpaged_most=runtime.settings.graphql_cost_most,
             revisions=lambda: _revisions(runtime.book, caller),
+            settings_changed=settings_changed,
         )
 
 

@@ -28,6 +28,7 @@ from schema.inputs import (
     CheckoutSessionPayload,
     CustomerPayload,
     CustomerTokenPayload,
+    InvoiceConfirmationPayload,
     InvoicePayload,
     PaymentMethodPayload,
     PortalSessionPayload,
@@ -138,6 +139,11 @@ class Mutation:
     invoice_pay: InvoicePayload = strawberry.field(
         resolver=payments.invoice_pay,
         description="Pay an open invoice now with a saved means of payment. Scope payments:write, or one's own.",
+    )
+    invoice_confirmation_create: InvoiceConfirmationPayload = strawberry.field(
+        resolver=payments.invoice_confirmation_create,
+        description="Let its customer pay an open invoice with Stripe.js: by another card, or by 3-D Secure."
+        " Scope payments:write, or one's own.",
     )
     api_token_issue: ApiTokenPayload = strawberry.field(
         resolver=tokens.api_token_issue, description="Make an API key. Scope tenant:admin."

@@ -1,11 +1,19 @@
 """Paying an open invoice, and forgetting a saved means of payment."""
 
-from billing import payments
+from billing import payments, subscriptions
 from billing.operations import Order, Outcome
 from resolvers.orders import changed, order, repeated
 from resolvers.permission import mutates, visible
 from schema.context import Info
-from schema.inputs import Input, InvoicePayInput, InvoicePayload, PaymentMethodDetachInput, PaymentMethodPayload
+from schema.inputs import (
+    Input,
+    InvoiceConfirmationCreateInput,
+    InvoiceConfirmationPayload,
+    InvoicePayInput,
+    InvoicePayload,
+    PaymentMethodDetachInput,
+    PaymentMethodPayload,
+)
 from schema.types import invoice, payment_method
 from tenants.context import Scope
 
@@ -25,6 +33,19 @@ async def _pay(info: Info, asked: Order, given: InvoicePayInput) -> Outcome:
         found = await visible(info, "payment_methods", "PaymentMethod", given.payment_method, "paymentMethod")
         method = found["stripe_id"]
     return await payments.pay(info.context.operations, asked, row["stripe_id"], method)
+
+
+@mutates(InvoiceConfirmationPayload, Scope.PAYMENTS_WRITE, own=True)
+async def invoice_confirmation_create(
+    info: Info,
+    input: Input[InvoiceConfirmationCreateInput],  # noqa: A002 (the API's word)
+) -> InvoiceConfirmationPayload:
+    context = info.context
+    found = await visible(info, "invoices", "Invoice", input.invoice, "invoice")
+    secret = await subscriptions.confirmation(context.operations, context.caller, None, found["stripe_id"])
+    context.renew()
+    row = await visible(info, "invoices", "Invoice", found["stripe_id"], "invoice")
+    return InvoiceConfirmationPayload(client_secret=secret, invoice=invoice(row))
 
 
 @mutates(PaymentMethodPayload, Scope.CUSTOMERS_WRITE, own=True)

@@ -53,6 +53,7 @@ async def viewer(info: Info) -> Viewer:
             industry=known(Industry, tenant.industry),
             status=known(TenantStatus, tenant.status),
             default_currency=Currency(tenant.default_currency),
+            stripe_account=tenant.account,
             livemode=tenant.livemode,
         ),
         customer=await load_customer(info, caller.customer),

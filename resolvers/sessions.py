@@ -8,6 +8,7 @@ from billing.errors import BillingError, Code
 from billing.operations import Order, Outcome
 from resolvers.orders import changed, order, repeated
 from resolvers.permission import mutates, visible, whose
+from resolvers.subscriptions import quantity_of
 from schema.context import Info
 from schema.inputs import (
     CheckoutSessionCreateInput,
@@ -51,7 +52,7 @@ async def _create_checkout(info: Info, asked: Order, given: CheckoutSessionCreat
     new = sessions.NewCheckout(
         customer=payer["stripe_id"],
         price=price["stripe_id"],
-        quantity=given.quantity,
+        quantity=quantity_of(given.quantity) or 1,
         success_url=_address(given.success_url, "successUrl"),
         cancel_url=_address(given.cancel_url, "cancelUrl") if given.cancel_url else None,
         allow_promotion_codes=given.allow_promotion_codes,

@@ -91,7 +91,7 @@ async def api_token_revoke(info: Info, input: Input[ApiTokenRevokeInput]) -> Api
         await registry.revoke_key(context.database, public_id, tenant_id=context.caller.tenant.id, by=context.author)
     except registry.UnknownTokenError:
         raise _unknown() from None
-    return ApiTokenPayload(api_token=await _listed(info, public_id))
+    return ApiTokenPayload(api_token=await _listed(info, public_id), revision=str(await context.settings_changed()))
 
 
 @mutates(SessionsPayload, Scope.TENANT_ADMIN)
@@ -101,7 +101,7 @@ async def customer_sessions_end(info: Info, input: Input[CustomerSessionsEndInpu
         customer = (await visible(info, "customers", "Customer", input.customer, "customer"))["stripe_id"]
     context = info.context
     ended = await registry.end_sessions(context.database, context.caller.tenant.id, customer, by=context.author)
-    return SessionsPayload(ended_at=ended)
+    return SessionsPayload(ended_at=ended, revision=str(await context.settings_changed()))
 
 
 def _within(wanted: frozenset[Scope], caller: Caller) -> None:
@@ -112,7 +112,8 @@ def _within(wanted: frozenset[Scope], caller: Caller) -> None:
 
 
 async def _made(info: Info, text: str) -> ApiTokenPayload:
-    return ApiTokenPayload(token=text, api_token=await _listed(info, tokens.parse(text).public_id))
+    listed = await _listed(info, tokens.parse(text).public_id)
+    return ApiTokenPayload(token=text, api_token=listed, revision=str(await info.context.settings_changed()))
 
 
 async def _listed(info: Info, public_id: str) -> ApiToken | None:

@@ -20,6 +20,9 @@ class AuditEntry:
     target: str | None = strawberry.field(description="Of what: an id at Stripe, or a key's public id.")
     outcome: str = strawberry.field(description="ok, read, admitted, or the code of the refusal.")
     request_id: str | None = strawberry.field(description="The request that did it.")
+    operation_id: str | None = strawberry.field(
+        description="The operation under an idempotency key, where there is one: its objects bear it in their metadata."
+    )
     place: str | None = strawberry.field(
         description="Its place in the tenant's chain, 1, 2, …; null for the second until it is sealed."
     )
@@ -39,6 +42,7 @@ def audit_entry(row: Row) -> AuditEntry:
     return AuditEntry(
         id=ids.encode("AuditEntry", row["stripe_id"]),
         at=row["created"],
+        operation_id=None if row["operation_id"] is None else str(row["operation_id"]),
         place=None if row["place"] is None else str(row["place"]),
         hash=None if row["hash"] is None else bytes(row["hash"]).hex(),
         **{name: row[name] for name in ("actor", "action", "target", "outcome", "request_id")},

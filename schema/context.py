@@ -30,6 +30,11 @@ async def _never() -> AsyncIterator[int]:
         yield number
 
 
+async def _nowhere() -> int:
+    """Where nothing is kept."""
+    return 0
+
+
 @dataclass(slots=True)
 class RequestContext:
     """One request. Loaders live no longer than it does, so that nothing is shared between callers."""
@@ -42,6 +47,7 @@ class RequestContext:
     catalog_revision: Callable[[], Awaitable[int]]
     request_id: str
     revisions: Callable[[], AsyncIterator[int]] = _never
+    settings_changed: Callable[[], Awaitable[int]] = _nowhere
     revision: int | None = None
     unpaged_most: int = 10_000
     """How many objects the lists without pages may hold in one answer: their length is not in what was paid for."""

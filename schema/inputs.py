@@ -150,6 +150,11 @@ class InvoicePayInput:
     )
 
 
+@strawberry.input(description="An open invoice, to be paid by its customer with Stripe.js.")
+class InvoiceConfirmationCreateInput:
+    invoice: ID = strawberry.field(description="Which one.")
+
+
 @strawberry.input(description="A saved means of payment that shall be forgotten.")
 class PaymentMethodDetachInput:
     payment_method: ID = strawberry.field(description="Which one.")
@@ -214,6 +219,14 @@ class SubscriptionPayload(Payload):
 @strawberry.type(description="An invoice as it is after a payment was tried, or why it was not.")
 class InvoicePayload(Payload):
     invoice: Invoice | None = strawberry.field(default=None, description="The invoice as it is now.")
+
+
+@strawberry.type(description="What Stripe.js needs to let a customer pay an invoice, or why there is nothing.")
+class InvoiceConfirmationPayload(Payload):
+    client_secret: str | None = strawberry.field(
+        default=None, description="For Stripe.js; never stored here; null where nothing is to be paid."
+    )
+    invoice: Invoice | None = strawberry.field(default=None, description="The invoice, with what was tried to pay it.")
 
 
 @strawberry.type(description="A means of payment that was forgotten, or why it was not.")

@@ -35,6 +35,9 @@ class Tenant:
     industry: Industry = strawberry.field(description="What it does.")
     status: TenantStatus = strawberry.field(description="How far it is with its account at Stripe.")
     default_currency: Currency = strawberry.field(description="The currency of its account at Stripe.")
+    stripe_account: str | None = strawberry.field(
+        description="Its account's id at Stripe, which Stripe.js needs as `stripeAccount`; null before it has one."
+    )
     livemode: bool = strawberry.field(description="False for test money.")
 
 

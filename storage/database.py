@@ -40,6 +40,7 @@ def is_away(error: BaseException | None) -> bool:
             asyncpg.CannotConnectNowError,
             asyncpg.OperatorInterventionError,
             asyncpg.TooManyConnectionsError,
+            asyncpg.InvalidAuthorizationSpecificationError,  # its password was changed, and ours will be
             asyncpg.InterfaceError,
             asyncpg.InternalClientError,
             DBConnectionError,

@@ -64,6 +64,7 @@ async def page(
     way = "asc" if oldest_first else "desc"
     return await connection.execute_query_dict(
         "select e.id::text as stripe_id, e.at as created, e.actor, e.action, e.target, e.outcome, e.request_id,"  # noqa: S608
+        " e.operation_id,"
         " c.seq as place, c.hash from audit_entries e"
         " left join audit_chain c on c.tenant_id = e.tenant_id and c.entry_id = e.id"
         f" where {_WANTED} and ($4::bigint is null or e.id < $4) and ($5::bigint is null or e.id > $5)"

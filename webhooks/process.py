@@ -34,6 +34,15 @@ _CLOCKS_AGREE = timedelta(seconds=3)
 log = logger(__name__)
 
 
+# It has the form of an invoice that does not exist yet.
+_PREVIEWS = frozenset({"invoice.upcoming"})
+
+
+def _tells_of_a_kept_object(event: Event) -> bool:
+    kept = event.payload["data"]["object"].get("object") in KINDS
+    return kept and bool(event.object_id) and event.type not in _PREVIEWS
+
+
 @dataclass(slots=True)
 class _Judged:
     """What one transaction makes of its events."""
@@ -139,7 +148,7 @@ class Worker:
         notice = event.type in accounts.TYPES
         if event.livemode != self.livemode:
             judged.settled.append((event.id, Outcome.OTHER_MODE))
-        elif not notice and event.payload["data"]["object"].get("object") not in KINDS:
+        elif not notice and not _tells_of_a_kept_object(event):
             judged.settled.append((event.id, Outcome.UNHANDLED_TYPE))
         elif tenant_id is None:
             judged.settled.append((event.id, Outcome.UNKNOWN_ACCOUNT))

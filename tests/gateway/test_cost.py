@@ -262,3 +262,14 @@ async def test_reading_a_new_document_is_paid_for_whatever_it_holds(opened: Data
         codes = [answer.json()["errors"][0]["extensions"]["code"] for answer in answers]
         assert codes == ["GRAPHQL_VALIDATION_FAILED", "THROTTLED"]
         assert int(answers[1].headers["retry-after"]) > 0
+
+
+async def test_a_batch_that_is_throttled_says_when_to_come_again(opened: Database, two: Two) -> None:
+    settings = Settings(graphql_token_points=10, graphql_token_restore=0.01)
+    key = await issue_key(opened, two.clinic, role=Role.ADMIN, name="key")
+    async with endpoint_client(opened, settings=settings) as (client, _):
+        batch = [{"query": f"{{ customers(first: {size}) {{ nodes {{ id }} }} }}"} for size in (8, 9)]
+        answer = await client.post("/graphql", json=batch, headers={"authorization": f"Bearer {key}"})
+        codes = [one["errors"][0]["extensions"]["code"] for one in answer.json() if "errors" in one]
+        assert set(codes) == {"THROTTLED"}
+        assert int(answer.headers["retry-after"]) >= 1

@@ -29,6 +29,8 @@ DETACH = """mutation ($input: PaymentMethodDetachInput!) { made: paymentMethodDe
 PAY = """mutation ($input: InvoicePayInput!) { made: invoicePay(input: $input) {
   invoice { status amountPaid { amount } amountRemaining { amount } }
   errors { code field message ... on CardError { declineCode } } } }"""
+CONFIRM = """mutation ($input: InvoiceConfirmationCreateInput!) { made: invoiceConfirmationCreate(input: $input) {
+  clientSecret invoice { status payments { status } } errors { code field } } }"""
 METHODS = "query ($id: ID!) { customer(id: $id) { paymentMethods(first: 5) { totalCount nodes { id stripeId } } } }"
 
 
@@ -104,6 +106,25 @@ def test_a_card_that_needs_its_customer_gives_a_secret_for_stripes_own_script(de
     assert [one["status"] for one in made["subscription"]["latestInvoice"]["payments"]] == ["REQUIRES_ACTION"]
     intent = made["clientSecret"].partition("_secret_")[0]
     assert demo.stripe("GET", f"/v1/payment_intents/{intent}", payer.account)["status"] == "requires_action"
+    given = {"invoice": made["subscription"]["latestInvoice"]["id"]}
+    again = _do(demo, CONFIRM, **given)
+    assert again["clientSecret"] == made["clientSecret"]
+    assert [one["status"] for one in again["invoice"]["payments"]] == ["REQUIRES_ACTION"]
+    good = payer.card("pm_card_visa")
+    assert _do(demo, PAY, **given, paymentMethod=good, idempotencyKey=uuid4().hex)["invoice"]["status"] == "PAID"
+    paid = _do(demo, CONFIRM, **given)
+    assert (paid["clientSecret"], paid["errors"], paid["invoice"]["status"]) == (None, [], "PAID")
+
+
+def test_why_a_payment_failed_is_never_overtaken_by_its_events(demo: Demo) -> None:
+    """Stripe's events of the same second come in at the same time: the answer must hold the last state all the same."""
+    payer = Payer(demo)
+    asks, bad = payer.card("pm_card_authenticationRequired"), payer.card("pm_card_chargeCustomerFail")
+    for _ in range(6):
+        (waiting,) = payer.subscribe(asks)["subscription"]["latestInvoice"]["payments"]
+        assert waiting["status"] == "REQUIRES_ACTION"
+        (failed,) = payer.subscribe(bad)["subscription"]["latestInvoice"]["payments"]
+        assert (failed["status"], failed["declineCode"]) == ("REQUIRES_PAYMENT_METHOD", "generic_decline")
 
 
 def test_a_good_card_shows_the_paid_invoice_at_once_and_a_change_shows_what_is_now(demo: Demo) -> None:

@@ -42,7 +42,7 @@ def test_what_no_event_told_of_is_found_named_and_repaired(demo: Demo) -> None:
     customer = untold_customer(demo)
     assert demo.ask(tenant["admin_key"], _SEEN, {"id": customer})["customer"] is None
     job = reconciled(demo)
-    assert {"object": "customer", "stripeId": customer, "kind": "missing", "fields": []} in job["differences"]
+    assert {"object": "customer", "stripeId": customer, "kind": "MISSING", "fields": []} in job["differences"]
     assert demo.ask(tenant["admin_key"], _SEEN, {"id": customer})["customer"]["name"].startswith("Untold")
 
 

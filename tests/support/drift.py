@@ -25,7 +25,7 @@ def untold_customer(demo: Demo) -> str:
 def reconciled(demo: Demo) -> dict[str, Any]:
     """Ask for a reconcile of the first tenant; the finished job that began after."""
     admin = demo.tenant()["admin_key"]
-    before = {one["created"] for one in jobs(demo) if one["state"] == "done"}
+    before = {one["created"] for one in jobs(demo) if one["state"] == "DONE"}
 
     def started() -> bool:
         answer = demo.ask(admin, _START)["reconcileStart"]
@@ -45,4 +45,4 @@ def jobs(demo: Demo) -> list[dict[str, Any]]:
 
 
 def _done(job: dict[str, Any]) -> bool:
-    return bool(job["kind"] == "reconcile" and job["state"] == "done")
+    return bool(job["kind"] == "RECONCILE" and job["state"] == "DONE")

@@ -46,7 +46,7 @@ def new_owner(demo: Demo) -> Owner:
     partner, account = demo.tenant()["partner_key"], demo.tenant()["account"]
     plan = demo.ask(partner, "{ plans(first: 1) { nodes { id } } }")["plans"]["nodes"][0]["id"]
     words = {"email": f"{uuid4().hex}@owners.example", "externalId": f"owner-{uuid4().hex}"}
-    made = _made(demo, _CREATE, **words, name="Owner", phone="+15550100")
+    made = _made(demo, _CREATE, **words, name="Owner", phone="+15550100", address={"city": "Springfield"})
     customer, stripe_id = made["id"], made["stripeId"]
     demo.stripe("POST", "/v1/payment_methods/pm_card_visa/attach", account, customer=stripe_id)
     seen = lambda: demo.ask(partner, _METHODS, {"id": customer})["customer"]["paymentMethods"]["nodes"]  # noqa: E731

@@ -62,6 +62,8 @@ async def test_each_event_reaches_the_tenant_of_its_account(opened: Database, tw
         (event("evt_1", customer(), livemode=True), "other_mode"),
         (event("evt_1", {"id": "x_1", "object": "thing.of.tomorrow"}), "unhandled_type"),
         (event("evt_1", {}), "unhandled_type"),
+        (event("evt_1", {"id": "upcoming_in_1", "object": "invoice"}, type="invoice.upcoming"), "unhandled_type"),
+        (event("evt_1", {"object": "invoice"}, type="invoice.upcoming"), "unhandled_type"),
     ],
 )
 async def test_what_is_not_ours_is_settled_with_a_word_and_changes_nothing(
