@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing import previews
-from billing.errors import BillingError, Code
 from resolvers.permission import mutates, visible
-from resolvers.subscriptions import quantity_of
+from resolvers.subscriptions import change_of
 from schema.context import Info
 from schema.inputs import Input
 from schema.previews import (
@@ -23,19 +22,8 @@ from tenants.context import Feature, Scope
 
 @mutates(PreviewPayload, Scope.SUBSCRIPTIONS_WRITE, own=True, own_feature=Feature.CUSTOMER_CHANGES)
 async def subscription_change_preview(info: Info, input: Input[SubscriptionChangePreviewInput]) -> PreviewPayload:  # noqa: A002
-    row = await visible(info, "subscriptions", "Subscription", input.subscription, "subscription")
-    price = await visible(info, "prices", "Plan", input.plan, "plan") if input.plan else None
-    items = await info.context.parts("subscription_items", row["stripe_id"])
-    if len(items) != 1:
-        raise BillingError(Code.INVALID_INPUT, "Only a subscription with one item can be changed so.")
-    if price is None and input.quantity is None:
-        raise BillingError(Code.INVALID_INPUT, "Give a plan, a quantity or both.", field="plan")
-    fields = {
-        "price": price["stripe_id"] if price else None,
-        "quantity": quantity_of(input.quantity),
-        "proration_behavior": input.proration.value,
-    }
-    return await _asked(info, row["stripe_id"], item=items[0]["stripe_id"], fields=fields)
+    subscription, item, fields = await change_of(info, input)
+    return await _asked(info, subscription, item=item, fields=fields)
 
 
 @mutates(PreviewPayload, Scope.SUBSCRIPTIONS_WRITE, own=True)

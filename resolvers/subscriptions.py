@@ -1,5 +1,7 @@
 """Starting, changing and ending subscriptions."""
 
+from typing import Any
+
 from billing import subscriptions
 from billing.errors import BillingError, Code
 from billing.operations import Order, Outcome
@@ -14,6 +16,7 @@ from schema.inputs import (
     SubscriptionPayload,
     SubscriptionUncancelInput,
 )
+from schema.previews import SubscriptionChangePreviewInput
 from schema.types import subscription
 from tenants.context import Feature, Scope
 
@@ -69,7 +72,10 @@ async def _create(info: Info, asked: Order, given: SubscriptionCreateInput) -> O
     return await subscriptions.create(info.context.operations, asked, new)
 
 
-async def _change(info: Info, asked: Order, given: SubscriptionChangeInput) -> Outcome:
+async def change_of(
+    info: Info, given: SubscriptionChangeInput | SubscriptionChangePreviewInput
+) -> tuple[str, str, dict[str, Any]]:
+    """Stripe's ids of the subscription and of its one item, and what shall change; raises BillingError."""
     row = await visible(info, "subscriptions", "Subscription", given.subscription, "subscription")
     price = await visible(info, "prices", "Plan", given.plan, "plan") if given.plan else None
     items = await info.context.parts("subscription_items", row["stripe_id"])
@@ -82,7 +88,12 @@ async def _change(info: Info, asked: Order, given: SubscriptionChangeInput) -> O
         "quantity": quantity_of(given.quantity),
         "proration_behavior": given.proration.value,
     }
-    return await subscriptions.change(info.context.operations, asked, row["stripe_id"], items[0]["stripe_id"], fields)
+    return row["stripe_id"], items[0]["stripe_id"], fields
+
+
+async def _change(info: Info, asked: Order, given: SubscriptionChangeInput) -> Outcome:
+    subscription_id, item, fields = await change_of(info, given)
+    return await subscriptions.change(info.context.operations, asked, subscription_id, item, fields)
 
 
 async def _cancel(info: Info, asked: Order, given: SubscriptionCancelInput) -> Outcome:
