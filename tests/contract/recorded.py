@@ -105,7 +105,17 @@ def replay(folder: Path) -> dict[str, list[Result]]:
     return {scenario.name: Replay(scenario, every).run() for scenario in every}
 
 
-ENOUGH = 0.95  # of the answers; each difference that stands is printed
+ENOUGH = 0.95  # of the answers; each difference that stands is printed, with its reason
+# Why a difference stands, by the end of its path.
+REASONS = {
+    "times_redeemed": "the coupon is known from this very answer alone, which counts the redemption that is replayed",
+}
+
+
+def reason(difference: str) -> str:
+    """Why it stands, or that nobody has found out."""
+    path = difference.partition(":")[0]
+    return next((text for end, text in REASONS.items() if path.endswith(end)), "not known")
 
 
 def main(arguments: list[str]) -> int:
@@ -123,6 +133,7 @@ def main(arguments: list[str]) -> int:
         for one in exchanges:
             for difference in one.differences[:MAX_SHOWN]:
                 print(f"    {one.exchange.title}: {difference}")
+                print(f"        reason: {reason(difference)}")
             if len(one.differences) > MAX_SHOWN:
                 print(f"    {one.exchange.title}: and {len(one.differences) - MAX_SHOWN} more")
     every = [one for exchanges in results.values() for one in exchanges]
