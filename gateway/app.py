@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -38,6 +39,15 @@ async def _root(request: Request) -> Response:
     return respond(refusal(error), error.status, JSON, {"Vary": "Accept"})
 
 
+async def _http_error(_: Request, error: Exception) -> Response:
+    """No route, or not by this method: in the form of every other refusal, with its headers."""
+    assert isinstance(error, HTTPException)
+    codes = {404: ("NOT_FOUND", "There is nothing here."), 405: ("METHOD_NOT_ALLOWED", "Not by this method.")}
+    code, message = codes[error.status_code]
+    told = refusal(BadRequestError(error.status_code, code, message))
+    return respond(told, error.status_code, JSON, dict(error.headers or {}))
+
+
 def endpoint_of(runtime: Runtime) -> Endpoint:
     """The endpoint over what a process holds."""
     service = Service(runtime)
@@ -67,4 +77,4 @@ def create_app(settings: Settings) -> Starlette:
         graphiql.static_files(),
         *health.routes(),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _http_error, 405: _http_error})
