@@ -1,6 +1,7 @@
 """Brings Stripe's answers to the one door, and reads an object again where its place in the order is in doubt."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,16 +81,13 @@ class Mirroring:
             arrival = await self.reread(arrival.snapshot, result.epoch)
         raise UnsettledOrderError(arrival.snapshot.stripe_id)
 
-    async def bring(self, database: Database, arrival: Arrival) -> int:
-        """Apply what came beside an answer, reading again where that is in doubt; returns the revision, or 0.
+    async def bring(self, database: Database, arrival: Arrival) -> None:
+        """Apply what came beside an answer, reading again where that is in doubt.
 
         Best effort: where it can't be settled now it is left to the events, which bring it anyway.
         """
-        try:
-            applied, _ = await self.settle(arrival, lambda each: apply_as_tenant(database, each))
-        except (UnsettledOrderError, BillingError):
-            return 0
-        return applied.revision or 0
+        with suppress(UnsettledOrderError, BillingError):
+            await self.settle(arrival, lambda each: apply_as_tenant(database, each))
 
     async def reread(self, old: Snapshot, epoch: int) -> Arrival:
         """Read an object from Stripe, whole; `epoch` is what the door said when it asked for it."""

@@ -240,13 +240,13 @@ class Operations:
             await transact(None)
             return Outcome(object_id, revision, answer.body)
         way = Mirroring(self.stripe, tenant.id, tenant.account or "", tenant.livemode)
+        for each in way.enclosed(answer):  # first, so that the operation's own revision covers it
+            await way.bring(self.database, each)
         try:
             await way.settle(way.arrival(answer, read_epoch=read_epoch), transact)
         except UnsettledOrderError as error:
             # done at Stripe, and not yet ours: the same key brings the same answer again
             raise UnknownOutcomeError(saved=False) from error
-        for each in way.enclosed(answer):
-            revision = max(revision, await way.bring(self.database, each))
         return Outcome(object_id, revision, answer.body)
 
     async def _revision(self, connection: Connection, tenant_id: int) -> int:
