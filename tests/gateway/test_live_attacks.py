@@ -128,11 +128,11 @@ async def test_a_stream_ends_though_more_was_to_be_told(gateway: Gateway) -> Non
     first = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0.1)
     await gateway.change(revisions.EVERYTHING)
-    assert await asyncio.wait_for(first, 5)
+    assert await asyncio.wait_for(first, 30)
     ended = True
 
     async def rest() -> list[Any]:
         return [body async for body in stream]
 
-    assert await asyncio.wait_for(rest(), 5)
+    assert await asyncio.wait_for(rest(), 30)
     assert not streams._open

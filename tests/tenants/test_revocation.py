@@ -21,7 +21,7 @@ from tenants.last_used import LastUsed
 from tenants.providers import Providers
 from tests.support.tenants import Two
 
-WITHIN = 3.0  # seconds; a machine under load is slower than the one second that is promised
+WITHIN = 20.0  # seconds; one is promised, and what a loaded machine needs decides no test
 
 
 async def _another(opened: Database, stack: AsyncExitStack) -> Authenticator:
