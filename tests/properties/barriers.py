@@ -62,8 +62,8 @@ BARRIERS = (
     Barrier(
         "the tenant in every statement",
         "mirror/queries.py",
-        'self.conditions = [f"tenant_id = {tenant}", ',
-        'self.conditions = [f"{tenant}::bigint is not null", ',
+        'f"tenant_id = {tenant}",',
+        'f"{tenant}::bigint is not null",',
         "tests/mirror/test_queries.py",
     ),
     Barrier(
@@ -177,9 +177,51 @@ BARRIERS = (
     Barrier(
         "live changes of one tenant",
         "storage/feed.py",
-        "told = {(tenant_id, scope) for tenant_id, scope in scopes}",
-        "told = {(each, scope) for _, scope in scopes for each, _ in self._known}",
+        "self.learn(dict.fromkeys(map(tuple, scopes), number))",
+        "self.learn({(each, scope): number for _, scope in scopes for each, _ in list(self._known)})",
         f"{LIVE} -k another_tenant",
+    ),
+    Barrier(
+        "a key's maker",
+        "resolvers/tokens.py",
+        "if not wanted or not wanted <= caller.scopes:",
+        "if False:",
+        "tests/gateway/test_keys.py",
+    ),
+    Barrier(
+        "plans that are offered",
+        "schema/types.py",
+        "if row is None or (offered and not _is_offered(row, info)):",
+        "if row is None:",
+        "tests/gateway/test_endpoint.py -k offered",
+    ),
+    Barrier(
+        "secrets in events",
+        "webhooks/inbox.py",
+        "payload=_without_secrets(event, payload).decode(),",
+        "payload=payload.decode(),",
+        "tests/webhooks/test_app.py -k opens",
+    ),
+    Barrier(
+        "secrets in logs",
+        "observability/logs.py",
+        "return _SECRETS.sub(HIDDEN, text)",
+        "return text",
+        "tests/observability",
+    ),
+    Barrier(
+        "an administrator's reads in the audit log",
+        "resolvers/permission.py",
+        'action=info.field_name, outcome="read"',
+        'action="x", outcome="read"',
+        "tests/gateway/test_audit_entries.py",
+    ),
+    Barrier(
+        "tokens in addresses",
+        "resolvers/sessions.py",
+        "if _TOKEN.search(unquote(text)):",
+        "if False:",
+        "tests/journeys/test_paying.py -k address",
     ),
     Barrier(
         "the customer's own changes",
@@ -198,12 +240,15 @@ BARRIERS = (
 )
 
 
+def moved() -> list[str]:
+    """The barriers whose piece of the code is not where it was, and so would not be taken away."""
+    return [each.name for each in BARRIERS if each.there not in (ROOT / each.file).read_text("utf-8")]
+
+
 def red(barrier: Barrier, folder: Path) -> bool:
     """Whether the tests fail without the barrier."""
     path = folder / barrier.file
     text = path.read_text("utf-8")
-    if barrier.there not in text:
-        raise SystemExit(f"{barrier.file} has no such piece: {barrier.name}")
     path.write_text(text.replace(barrier.there, barrier.gone), "utf-8")
     try:
         command = f"{sys.executable} -m pytest -q -x -p no:cacheprovider --basetemp={folder}/tmp {barrier.tests}"
@@ -218,6 +263,8 @@ def red(barrier: Barrier, folder: Path) -> bool:
 
 def main() -> int:
     """Print each barrier and the score; 0 where every one was missed by some test."""
+    if moved():
+        raise SystemExit(f"not where they were: {moved()}")
     with tempfile.TemporaryDirectory(prefix="barriers-") as name:
         folder = Path(name)
         listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
