@@ -62,8 +62,8 @@ BARRIERS = (
     Barrier(
         "the tenant in every statement",
         "mirror/queries.py",
-        'f"tenant_id = {tenant}",',
-        'f"{tenant}::bigint is not null",',
+        'f"tenant_id = {self.bind(view.tenant)}",',
+        'f"{self.bind(view.tenant)}::bigint is not null",',
         "tests/mirror/test_queries.py",
     ),
     Barrier(
