@@ -325,22 +325,40 @@ async def test_a_refusal_has_a_request_id_too(client: httpx.AsyncClient) -> None
         assert (answer.status_code in {400, 401, 406, 415}, answer.headers["x-request-id"]) == (True, "request-0002")
 
 
+async def _insert_price(opened: Database, slug: str, name: str, type_: str, *, active: bool) -> None:
+    columns = "tenant_id, livemode, stripe_id, product_id, type, active, currency, nickname, billing_scheme,"
+    columns += " stamp, source, created,"
+    await opened.system.execute_query(
+        f"insert into prices ({columns} digest, data) select id, false, $1, 'prod_1', $2, $3, 'usd', $1,"
+        " 'per_unit', now(), 'api', now(), '\\x00', '{}' from tenants where slug = $4",
+        [name, type_, active, slug],
+    )
+
+
+async def test_kept_plans_are_each_tenants_own_whatever_its_revision(
+    client: httpx.AsyncClient, opened: Database, two: Two
+) -> None:
+    """Both catalogs are at revision 0: only the tenant in the key tells them apart."""
+    keys = {"clinic": client.headers["authorization"]}
+    keys["school"] = f"Bearer {await issue_key(opened, two.school, role=Role.PARTNER, name='key')}"
+    for slug in keys:
+        await _insert_price(opened, slug, f"of {slug}", "recurring", active=True)
+    for slug in (*keys, *keys):
+        query = {"query": "{ plans(first: 5) { nodes { nickname } } }"}
+        answer = await client.post("/graphql", json=query, headers={"authorization": keys[slug]})
+        assert answer.json()["data"]["plans"]["nodes"] == [{"nickname": f"of {slug}"}]
+
+
 async def test_a_customer_finds_no_plan_that_is_not_offered(
     opened: Database, two: Two, opened_endpoint: tuple[httpx.AsyncClient, Runtime]
 ) -> None:
     """Neither by its id: its name may be for the tenant's own eyes. What it is subscribed to it sees."""
-    columns = "tenant_id, livemode, stripe_id, product_id, type, active, currency, nickname, billing_scheme,"
-    columns += " stamp, source, created,"
     for name, type_, active in (
         ("offered", "recurring", True),
         ("old", "recurring", False),
         ("once", "one_time", True),
     ):
-        await opened.system.execute_query(
-            f"insert into prices ({columns} digest, data) select id, false, $1, 'prod_1', $2, $3, 'usd', $1,"
-            " 'per_unit', now(), 'api', now(), '\\x00', '{}' from tenants where slug = 'clinic'",
-            [name, type_, active],
-        )
+        await _insert_price(opened, "clinic", name, type_, active=active)
     client, runtime = opened_endpoint
     session = runtime.sessions.mint(
         tenant="clinic", customer="cus_1", livemode=False, now=datetime.now(UTC), lifetime=timedelta(minutes=5)
