@@ -16,7 +16,7 @@ from graphql import get_introspection_query
 from gateway.runtime import Runtime
 from storage.database import Database
 from tenants.context import Role
-from tenants.registry import issue_key
+from tenants.registry import issue_key, issue_platform_key
 from tests.support.documents import SCHEMA, reads
 from tests.support.gateway import endpoint_client
 from tests.support.tenants import Two
@@ -203,17 +203,20 @@ async def test_whatever_is_sent_is_answered_without_a_failure_of_ours(
     pair: tuple[httpx.AsyncClient, Runtime, dict[Role, str]],
 ) -> None:
     client, runtime, keys = pair
+    platform = await issue_platform_key(runtime.database, name="platform", livemode=False)
     session = runtime.sessions.mint(
         tenant="clinic", customer="cus_1", livemode=False, now=datetime.now(UTC), lifetime=timedelta(hours=1)
     )
-    bearers = [*keys.values(), session]
+    callers = [{"authorization": f"Bearer {token}"} for token in (*keys.values(), session, platform)]
+    callers[-1]["billing-tenant"] = "clinic"
+    assert len(callers) == len(Role)
     fuzzer, statuses = Fuzzer(11), dict[int, int]()
     for number in range(INPUTS):
         body = fuzzer.body()
-        headers = {"authorization": f"Bearer {bearers[number % 4]}", "content-type": "application/json"}
+        headers = callers[number % len(callers)] | {"content-type": "application/json"}
         answer = await client.post("/graphql", content=body, headers=headers)
         statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
         assert answer.status_code < 500, (body, answer.text)
         assert '"INTERNAL"' not in answer.text, (body, answer.text)
         assert not [word for word in INSIDE if word in answer.text and word.encode() not in body], (body, answer.text)
-    print(f"fuzzer: {INPUTS} inputs by {len(bearers)} roles: {dict(sorted(statuses.items()))}")
+    print(f"fuzzer: {INPUTS} inputs by {len(callers)} roles: {dict(sorted(statuses.items()))}")
