@@ -1,6 +1,7 @@
 """A session token holds for what it says, for as long as it says, and only if we signed it."""
 
 import base64
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,6 +121,21 @@ def test_every_changed_character_is_refused() -> None:
         wrong = "A" if token[place] != "A" else "B"
         with pytest.raises(InvalidSessionError):
             KEYS.verify(token[:place] + wrong + token[place + 1 :], now=NOW)
+
+
+def test_keys_roll_through_several_processes_without_a_refused_token() -> None:
+    """By the steps of docs/operating.md: whoever was restarted already, and whoever was not yet, know each other's."""
+    old, new = (key.as_pem(private=True).decode() for key in (KEY, OTHER))
+    steps = [[old], [old, new], [new, old]]
+    for before, after in itertools.pairwise(steps):
+        for restarted in range(4):
+            processes = [SessionKeys(after if number < restarted else before) for number in range(3)]
+            for minting, verifying in itertools.product(processes, repeat=2):
+                token = minting.mint(tenant="clinic", customer="cus_1", livemode=False, now=NOW, lifetime=MINUTE)
+                assert verifying.verify(token, now=NOW).customer == "cus_1"
+    # an hour later no token of the old key lives any more, and it is dropped
+    late = SessionKeys(steps[-1]).mint(tenant="t", customer="cus_1", livemode=False, now=NOW, lifetime=MINUTE)
+    assert SessionKeys([new]).verify(late, now=NOW).customer == "cus_1"
 
 
 def test_a_rolled_key_still_verifies_and_a_dropped_one_does_not() -> None:
