@@ -60,14 +60,18 @@ async def change(
     operations: Operations, order: Order, subscription: str, item: str, fields: Mapping[str, Any]
 ) -> Outcome:
     """Move a subscription's item to another price or quantity; `fields` may name Stripe's proration behaviour."""
-    stripe, account = operations.stripe, order.caller.tenant.account
     changed = {"id": item} | {name: fields[name] for name in ("price", "quantity") if fields.get(name) is not None}
     params: dict[str, Any] = {"items": [changed], "proration_behavior": fields["proration_behavior"]}
-    params["expand"] = LATEST_INVOICE
+    return await _update(operations, order, subscription, params | {"expand": LATEST_INVOICE})
+
+
+async def _update(operations: Operations, order: Order, subscription: str, params: Mapping[str, Any]) -> Outcome:
+    """Carry out an order that is one update at Stripe."""
+    stripe, account = operations.stripe, order.caller.tenant.account
 
     async def call(key: str, _operation: str) -> Answer:
         return await stripe.call(
-            account, lambda v1, o: v1.subscriptions.update_async(subscription, params, o), idempotency_key=key
+            account, lambda v1, o: v1.subscriptions.update_async(subscription, dict(params), o), idempotency_key=key
         )
 
     return await operations.run(order, call, target=("subscription", subscription))
@@ -112,15 +116,12 @@ async def cancel(
     details: Mapping[str, str] | None = None,
 ) -> Outcome:
     """End a subscription now, or at the end of what is paid for; `details` are Stripe's `cancellation_details`."""
-    stripe, account = operations.stripe, order.caller.tenant.account
     given = {"cancellation_details": dict(details)} if details else {}
+    if at_period_end:
+        return await _update(operations, order, subscription, {"cancel_at_period_end": True, **given})
+    stripe, account = operations.stripe, order.caller.tenant.account
 
-    async def call(key: str, _operation: str) -> Answer:
-        if at_period_end:
-            params: dict[str, Any] = {"cancel_at_period_end": True, **given}
-            return await stripe.call(
-                account, lambda v1, o: v1.subscriptions.update_async(subscription, params, o), idempotency_key=key
-            )
+    async def call(_key: str, _operation: str) -> Answer:
         # Stripe takes no idempotency key for DELETE and refuses a second one: then the first one was answered to nobody
         try:
             return await stripe.call(account, lambda v1, o: v1.subscriptions.cancel_async(subscription, given, o))
@@ -137,12 +138,4 @@ async def cancel(
 
 async def uncancel(operations: Operations, order: Order, subscription: str) -> Outcome:
     """Take back a cancellation that is still to come; refused by Stripe once the subscription has ended."""
-    stripe, account = operations.stripe, order.caller.tenant.account
-
-    async def call(key: str, _operation: str) -> Answer:
-        params = {"cancel_at_period_end": False}
-        return await stripe.call(
-            account, lambda v1, o: v1.subscriptions.update_async(subscription, params, o), idempotency_key=key
-        )
-
-    return await operations.run(order, call, target=("subscription", subscription))
+    return await _update(operations, order, subscription, {"cancel_at_period_end": False})

@@ -25,8 +25,14 @@ async def audit_entries(
     if any("\0" in word for word in (given.action or "", given.target or "")):
         raise BadInputError("A filter can't hold a NUL.")
     asked = window(first, last, after, before, order)
-    edges = [int(cursor[1]) if cursor else None for cursor in (asked.after, asked.before) if _numeric(cursor)]
-    rows = await audit.page(context.read, wanted, *edges, size=asked.size + 1, oldest_first=asked.backwards)
+    rows = await audit.page(
+        context.read,
+        wanted,
+        _number(asked.after),
+        _number(asked.before),
+        size=asked.size + 1,
+        oldest_first=asked.backwards,
+    )
     more, kept = len(rows) > asked.size, rows[: asked.size]
     if asked.backwards:
         kept.reverse()
@@ -37,7 +43,11 @@ async def audit_entries(
     return connection(Page(tuple(kept), more), asked, audit_entry, counter, order)
 
 
-def _numeric(cursor: tuple[object, str] | None) -> bool:
-    if cursor is not None and not (cursor[1].isascii() and cursor[1].isdigit() and len(cursor[1]) <= 18):
+def _number(cursor: tuple[object, str] | None) -> int | None:
+    """The entry's number in a cursor of this list."""
+    if cursor is None:
+        return None
+    text = cursor[1]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise BadInputError("The cursor is not one of this list.")
-    return True
+    return int(text)

@@ -115,11 +115,9 @@ async def _uncancel(info: Info, asked: Order, given: SubscriptionUncancelInput) 
     return await subscriptions.uncancel(info.context.operations, asked, row["stripe_id"])
 
 
-async def _payload(info: Info, outcome: Outcome, client_secret: str | None = None) -> SubscriptionPayload:
+async def _payload(info: Info, outcome: Outcome) -> SubscriptionPayload:
     row = await changed(info, "subscriptions", outcome)
-    return SubscriptionPayload(
-        subscription=subscription(row), revision=str(outcome.revision), client_secret=client_secret
-    )
+    return SubscriptionPayload(subscription=subscription(row), revision=str(outcome.revision))
 
 
 async def _paid(info: Info, outcome: Outcome) -> SubscriptionPayload:
@@ -131,4 +129,4 @@ async def _paid(info: Info, outcome: Outcome) -> SubscriptionPayload:
         secret = await subscriptions.confirmation(
             context.operations, context.caller, outcome.body, row["latest_invoice_id"]
         )
-    return await _payload(info, outcome, secret)
+    return SubscriptionPayload(subscription=subscription(row), revision=str(outcome.revision), client_secret=secret)
